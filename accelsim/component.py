@@ -1,0 +1,175 @@
+"""What a component is: a spec, ops with durations, actions with unit energies, static power, and pure functions.
+
+A component lives in one file of `accelsim/components/` and is one `Component` value there. Its functions are module
+functions of the form `op(spec, state, x, draws) -> OpResult`, vectorised over inputs (axis 0), and
+`program(spec, stored, draws) -> Programmed` for what is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from accelsim.units import cycles_from_ns
+
+IntArray = npt.NDArray[np.int64]
+
+Basis = Literal["published", "derived", "assumed", "not_charged", "edited"]
+
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+
+MODEL = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Source(BaseModel):
+    """Where a number comes from.
+
+    Attributes:
+        basis: published, derived (from published numbers), assumed, not_charged (a unit cost of 0 on purpose), or
+            edited (by `--set` or a sweep).
+        text: citation or reason; for an assumed value, why.
+    """
+
+    model_config = MODEL
+    basis: Basis
+    text: Annotated[str, Field(min_length=1)]
+
+
+class ComponentSpec(BaseModel):
+    """Fields every instance has; a component's spec adds its own and a `component: Literal[...]` tag.
+
+    Attributes:
+        die: name of the die it sits on.
+        clock: name of the clock whose edges its jobs start on.
+        count: identical copies that work in lock step; area and static power are per copy.
+        area_um2: area of one copy, null where unknown.
+        leakage_uw: leakage of one copy.
+        sources: source of every physical field.
+    """
+
+    model_config = MODEL
+    die: str
+    clock: str
+    count: Count
+    area_um2: Positive | None
+    leakage_uw: NonNegative
+    sources: dict[str, Source]
+
+
+class ServedSpec(ComponentSpec):
+    """A component whose service is the user's choice (all but admission).
+
+    Attributes:
+        rule: service rule, `in_order` (table order) or `first_come`.
+        servers: jobs that can be in service at once.
+        slots: results that can be held until everybody who needs them is done (2 = double buffering).
+    """
+
+    rule: Literal["in_order", "first_come"]
+    servers: Annotated[int, Field(ge=1, le=1024)]
+    slots: Annotated[int, Field(ge=1, le=10**6)]
+
+
+SpecT = TypeVar("SpecT", bound=ComponentSpec)
+
+@dataclass(frozen=True)
+class Delay:
+    """A duration as the spec states it: whole cycles, analog nanoseconds, or a sum of both.
+
+    The nanoseconds of a combinational chain are added first and rounded up once.
+    """
+
+    cycles: int = 0
+    ns: Fraction = Fraction(0)
+
+    def in_cycles(self, hertz: int) -> int:
+        """Cycles of a clock of `hertz` that cover this delay, at least one."""
+        return max(1, self.cycles + cycles_from_ns(self.ns, hertz))
+
+    def slack_ns(self, hertz: int) -> float:
+        """Time in ns left over in the last cycle: what rounding up cost."""
+        return float(Fraction(self.in_cycles(hertz) * 10**9, hertz) - Fraction(self.cycles * 10**9, hertz) - self.ns)
+
+
+@dataclass(frozen=True)
+class Op:
+    """What an instance does, and how long it takes.
+
+    Attributes:
+        latency: spec → Delay from start to end.
+        interval: spec → Delay from one start to the next on the same server; None = the latency.
+    """
+
+    latency: Callable[[Any], Delay]
+    interval: Callable[[Any], Delay] | None = None
+
+
+@dataclass(frozen=True)
+class Static:
+    """Power drawn whether or not anything happens.
+
+    Attributes:
+        field: spec field with the power of one unit, in uW.
+        units: spec → number of such units in one copy (1 unless given).
+        when: spec → `always`, or `busy` for a part that is gated off unless a server is occupied.
+    """
+
+    field: str
+    units: Callable[[Any], int] = lambda spec: 1
+    when: Callable[[Any], Literal["always", "busy"]] = lambda spec: "always"
+
+
+@dataclass(frozen=True)
+class Component(Generic[SpecT]):
+    """One block of a chip. `COMPONENTS` in `accelsim/components/__init__.py` lists them all.
+
+    Attributes:
+        name: the `component:` key of specs.
+        spec: its pydantic model.
+        ops: op name → durations.
+        actions: action name → spec field with its unit energy in pJ.
+        statics: name of static power → Static; `leakage` is always there.
+        programming: write action → spec field with its unit energy in pJ (a ledger of its own).
+    """
+
+    name: str
+    spec: type[SpecT]
+    ops: Mapping[str, Op]
+    actions: Mapping[str, str]
+    statics: Mapping[str, Static] = field(default_factory=lambda: {"leakage": Static("leakage_uw")})
+    programming: Mapping[str, str] = field(default_factory=dict)
+
+
+class OpResult(NamedTuple):
+    """What a component's function returns.
+
+    Attributes:
+        y: the value, axis 0 = inputs.
+        activity: action → count per input, `[n_inputs]` int64.
+        extra_cycles: `[n_inputs]` int64 cycles beyond the op's latency that the data cost.
+    """
+
+    y: Any
+    activity: Mapping[str, IntArray]
+    extra_cycles: IntArray
+
+
+class Programmed(NamedTuple):
+    """What `program` returns: the stored state, write action → count, and the time writing takes in ns."""
+
+    state: Any
+    activity: Mapping[str, int]
+    time_ns: Fraction
+
+
+def per_input(n_inputs: int, count: int) -> IntArray:
+    """The same count for every input, `[n_inputs]` int64."""
+    return np.full(n_inputs, count, dtype=np.int64)
