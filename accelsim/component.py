@@ -80,6 +80,7 @@ class ServedSpec(ComponentSpec):
 
 SpecT = TypeVar("SpecT", bound=ComponentSpec)
 
+
 @dataclass(frozen=True)
 class Delay:
     """A duration as the spec states it: whole cycles, analog nanoseconds, or a sum of both.
@@ -96,7 +97,9 @@ class Delay:
 
     def slack_ns(self, hertz: int) -> float:
         """Time in ns left over in the last cycle: what rounding up cost."""
-        return float(Fraction(self.in_cycles(hertz) * 10**9, hertz) - Fraction(self.cycles * 10**9, hertz) - self.ns)
+        return float(
+            Fraction(self.in_cycles(hertz) * 10**9, hertz) - Fraction(self.cycles * 10**9, hertz) - self.ns
+        )
 
 
 @dataclass(frozen=True)

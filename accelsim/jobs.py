@@ -1,8 +1,8 @@
 """Job tables: what happens, on which instance, in what order and for how long; and the times an engine gives them.
 
 A *job* is one transaction of one instance. A `JobTable` holds the jobs of consecutive inputs, input after input, each
-in the order its dataflow wrote them. `JobBuilder` lets a dataflow read as straight-line code for one input while working
-on a block of inputs at once. The laws that every table obeys are checked when it is made; engines rely on them.
+in the order its dataflow wrote them. `JobBuilder` lets a dataflow read as straight-line code for one input while it
+works on a block of inputs at once. The laws that every table obeys are checked when it is made; engines rely on them.
 """
 
 from __future__ import annotations
@@ -245,9 +245,14 @@ class JobBuilder:
         newest: Handle = np.maximum.reduce(list(handles))
         return newest
 
-    def build(self) -> tuple[JobTable, Activity]:
-        """The table, input after input, and the activity."""
+    def build(self, keep: int) -> tuple[JobTable, Activity]:
+        """The table, input after input, and the activity, of the first `keep` inputs.
+
+        A block is always evaluated whole, so that its random draws do not depend on how many inputs a run has; `keep`
+        cuts the padding of the last block.
+        """
         active = np.array(self._active)  # [n_calls, n_inputs]
+        active[:, keep:] = False
         by_input = active.T
         per_input = active.sum(axis=0)
         first = np.cumsum(per_input) - per_input
@@ -260,7 +265,7 @@ class JobBuilder:
             ops=tuple(self._ops),
             phases=tuple(self._phases),
             first_input=self.first_input,
-            n_inputs=self.n_inputs,
+            n_inputs=keep,
             input=np.repeat(np.arange(self.n_inputs) + self.first_input, per_input),
             instance=calls[call_of_job, 0],
             op=calls[call_of_job, 1],
@@ -271,7 +276,7 @@ class JobBuilder:
             need_start=need_start,
             need=need,
         )
-        counts = np.array(list(self._activity.values()), dtype=np.int64).reshape(-1, self.n_inputs).T
+        counts = np.array(list(self._activity.values()), dtype=np.int64).reshape(-1, self.n_inputs).T[:keep]
         return table, Activity(tuple(self._activity), counts)
 
     def _column(self, rows: Sequence[IntArray | int]) -> IntArray:

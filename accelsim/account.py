@@ -1,0 +1,158 @@
+"""Energy: activity × pJ + power × time. The only place where energy is summed.
+
+Dynamic energy is an exact count times the unit energy of the spec. Static energy (leakage, clock tree, idle bias) is a
+power times the time of the whole run, an equal share to each input. Programming is a ledger of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.chip import Chip, Instance
+from accelsim.component import Programmed, Source
+from accelsim.errors import InvariantError
+from accelsim.jobs import Activity, Site
+from accelsim.timing import Share
+from accelsim.units import exact
+
+STATIC = "static"  # the phase of rows that no job caused
+UW_IN_PJ_PER_NS = Fraction(1, 1000)
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One line of the ledger, over all inputs of a run.
+
+    Attributes:
+        instance, action, phase: where the energy went; phase is `static` for leakage, clock and bias.
+        count: number of actions, or copy-nanoseconds for static power.
+        unit_pj: pJ an action, or pJ a nanosecond.
+        energy_pj: count × unit_pj.
+        basis, source: where the unit comes from.
+    """
+
+    instance: str
+    action: str
+    phase: str
+    count: float
+    unit_pj: float
+    energy_pj: float
+    basis: str
+    source: str
+
+
+def unit_pj(instance: Instance, action: str) -> float:
+    """Unit energy of an action, in pJ."""
+    return float(getattr(instance.spec, instance.component.actions[action]))
+
+
+def _row(site: Site, count: float, unit: float, source: Source) -> LedgerRow:
+    return LedgerRow(
+        site.instance, site.action, site.phase, count, unit, count * unit, source.basis, source.text
+    )
+
+
+class DynamicLedger:
+    """Counts of actions, summed exactly over the run."""
+
+    def __init__(self, chip: Chip) -> None:
+        self._chip = chip
+        self._counts: dict[Site, int] = {}
+
+    def add(self, activity: Activity) -> npt.NDArray[np.float64]:
+        """Takes in a block's activity; returns the dynamic energy of each of its inputs, `[n_inputs]` float64 pJ."""
+        energy = np.zeros(len(activity.counts))
+        for column, site in enumerate(activity.sites):
+            counts = activity.counts[:, column]
+            if counts.min(initial=0) < 0:
+                raise InvariantError(f"activity: {'.'.join(site)} has a negative count")
+            self._counts[site] = self._counts.get(site, 0) + int(counts.sum())
+            energy += counts * unit_pj(self._chip[site.instance], site.action)
+        return energy
+
+    def rows(self) -> list[LedgerRow]:
+        """One row a site, in order of the chip's instances."""
+        order = {name: index for index, name in enumerate(self._chip.instances)}
+        rows = []
+        for site, count in sorted(self._counts.items(), key=lambda item: order[item[0].instance]):
+            instance = self._chip[site.instance]
+            field = instance.component.actions[site.action]
+            rows.append(_row(site, count, unit_pj(instance, site.action), instance.spec.sources[field]))
+        return rows
+
+
+def static_rows(chip: Chip, makespan_s: Fraction, busy: Mapping[str, Fraction]) -> list[LedgerRow]:
+    """Leakage, clock and bias of every instance over the run.
+
+    Args:
+        makespan_s: time of the run in seconds.
+        busy: instance → fraction of the makespan that it is busy.
+    """
+    rows = []
+    for instance in chip.instances.values():
+        for name, static in instance.component.statics.items():
+            power_uw = exact(getattr(instance.spec, static.field))
+            copies = static.units(instance.spec) * instance.spec.count
+            on = busy[instance.name] if static.when(instance.spec) == "busy" else Fraction(1)
+            copy_ns = float(makespan_s * 10**9 * on * copies)
+            site = Site(instance.name, name, STATIC)
+            rows.append(
+                _row(site, copy_ns, float(power_uw * UW_IN_PJ_PER_NS), instance.spec.sources[static.field])
+            )
+    return rows
+
+
+def busy_fractions(shares: Mapping[str, Share], makespan: int) -> dict[str, Fraction]:
+    """Instance → exact fraction of the makespan that it is busy."""
+    return {name: Fraction(share.busy, makespan) for name, share in shares.items()}
+
+
+def programming(chip: Chip, written: Mapping[str, Programmed]) -> dict[str, Any]:
+    """The programming ledger: what writing weights, templates and tables costs once.
+
+    Args:
+        written: instance name → what was programmed into it.
+
+    Returns:
+        `{energy_pj, time_s, by_instance_pj}`; instances are written one after the other.
+    """
+    by_instance = {}
+    for name, result in written.items():
+        instance = chip[name]
+        fields = instance.component.programming
+        by_instance[name] = math.fsum(
+            count * float(getattr(instance.spec, fields[action])) for action, count in result.activity.items()
+        )
+    return {
+        "energy_pj": math.fsum(by_instance.values()),
+        "time_s": float(sum((result.time_ns for result in written.values()), Fraction(0)) / 10**9),
+        "by_instance_pj": by_instance,
+    }
+
+
+def total_pj(rows: Iterable[LedgerRow]) -> float:
+    """Sum of the rows, correctly rounded."""
+    return math.fsum(row.energy_pj for row in rows)
+
+
+def grouped_pj(rows: Iterable[LedgerRow], key: Any, scale: float = 1.0) -> dict[str, float]:
+    """Sum of the rows by `key(row)`, times `scale`, in order of first appearance."""
+    groups: dict[str, list[float]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row.energy_pj)
+    return {name: math.fsum(values) * scale for name, values in groups.items()}
+
+
+def areas_um2(chip: Chip) -> dict[str, float | None]:
+    """Area of each instance (all copies), None where the spec does not know it."""
+    return {
+        name: None if instance.spec.area_um2 is None else instance.spec.area_um2 * instance.spec.count
+        for name, instance in chip.instances.items()
+    }

@@ -1,0 +1,100 @@
+"""What a dataflow is given, and what it answers: a block of 256 inputs and their outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.chip import Instance
+from accelsim.component import OpResult, Programmed
+from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
+from accelsim.rng import Draws
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of 256 inputs; the last block of a run is padded by repeating its last input.
+
+    Attributes:
+        index: number of the block.
+        inputs: `[256]` rows of the recorded arrays.
+        release: `[256]` arrivals in ticks.
+        seed, chip: keys of the random draws.
+        images: `[256, height, width]` or `[256, height, width, 3]` uint8 pixels, or None to use what was recorded.
+    """
+
+    index: int
+    inputs: IntArray
+    release: IntArray
+    seed: int
+    chip: int
+    images: npt.NDArray[np.uint8] | None = None
+
+    @property
+    def size(self) -> int:
+        """Inputs in the block, padding included."""
+        return len(self.inputs)
+
+    def draws(self, instance: str) -> Draws:
+        """Keyed draws of one instance for this block."""
+        return Draws(self.seed, self.chip, instance, self.index)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the chip answered, `[256]` each.
+
+    Attributes:
+        predicted: int64 class.
+        tied: whether a decision on the way was a tie.
+        covered: whether the input was answered without the fallback.
+    """
+
+    predicted: IntArray
+    tied: BoolArray
+    covered: BoolArray
+
+
+class Dataflow(Protocol):
+    """Runs a workload on a chip. Made once a run and chip; programs what is stored when it is made."""
+
+    @property
+    def programmed(self) -> Mapping[str, Programmed]:
+        """Instance name → what was written into it."""
+
+    def lay(self, jobs: JobBuilder, block: Block) -> Outcome:
+        """Computes the values of a block and lays down its jobs and activity."""
+
+
+def add_op(
+    jobs: JobBuilder,
+    instance: Instance,
+    op: str,
+    result: OpResult,
+    *,
+    phase: str,
+    needs: list[Handle],
+    mask: BoolArray | None = None,
+    also: Mapping[str, Any] | None = None,
+    release: IntArray | int = 0,
+) -> Handle:
+    """One job from a component function's result: latency and interval of the op plus what the data cost.
+
+    Args:
+        also: more activity, `instance.action` → count.
+    """
+    return jobs.add(
+        instance.name,
+        op,
+        phase=phase,
+        needs=needs,
+        cycles=instance.latency(op) + result.extra_cycles,
+        interval=instance.interval(op) + result.extra_cycles,
+        release=release,
+        mask=mask,
+        activity={**result.activity, **(also or {})},
+    )

@@ -1,0 +1,240 @@
+"""The CNN front end: integer layers on the digital engine, tile by tile.
+
+A tile's weights are fetched (once for all tiles of a group of output channels), its input patch is loaded from the
+buffer, it is computed on the PE array, requantised, pooled and written back. With two slots each, loads, fetches and
+results are double-buffered: the next tile comes in while one is computed. A layer's first load waits for the last write
+of the layer before it; later loads follow in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.chip import Chip
+from accelsim.component import Programmed
+from accelsim.components import cnn_engine, post_unit, sram_buffer, weight_store
+from accelsim.dataflows.block import Block, add_op
+from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
+from accelsim.manifest import ConvLayer, DenseLayer
+from accelsim.mapping.tiling import Layer, Tile, tiles
+from accelsim.rng import Draws
+from accelsim.workload import Workload
+
+PIXEL_BITS = WEIGHT_BITS = 8
+LOGIT_BYTES = 4  # an argmax layer's outputs stay int32
+
+
+@dataclass(frozen=True)
+class CnnValues:
+    """What the network computes for a block.
+
+    Attributes:
+        features: `[n, n_features]` int8 (head acam) or `[n, n_classes]` int32 logits (head argmax).
+        nonzero_macs: `[n, n_layers]` int64.
+    """
+
+    features: npt.NDArray[np.int8] | npt.NDArray[np.int32]
+    nonzero_macs: IntArray
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A layer's tiles, and the stored bits of the weights that each must fetch (0 where they are there already)."""
+
+    layer: Layer
+    tiles: tuple[Tile, ...]
+    weight_bits: tuple[int, ...]
+    keeps_accumulators: bool
+
+
+class CnnFrontEnd:
+    """Runs the workload's CNN on the instances `buffer`, `weights`, `engine`, `post`."""
+
+    def __init__(self, chip: Chip, workload: Workload, seed: int, chip_index: int) -> None:
+        self._chip, self._workload = chip, workload
+        self._cnn = workload.cnn
+        self._plans = [self._plan(index, layer) for index, layer in enumerate(self._cnn.layers)]
+        bits = sum(sum(plan.weight_bits) for plan in self._plans)
+        store = weight_store.program(chip["weights"].spec, bits, Draws(seed, chip_index, "weights"))
+        self.programmed: Mapping[str, Programmed] = {"weights": store}
+
+    @property
+    def input_bits(self) -> int:
+        """Bits of one input image as the chip receives it."""
+        shape = self._cnn.input
+        return shape.channels * shape.height * shape.width * PIXEL_BITS
+
+    def _plan(self, index: int, layer: ConvLayer | DenseLayer) -> _Plan:
+        engine, store = self._chip["engine"].spec, self._chip["weights"].spec
+        geometry = _geometry(layer)
+        cut = tiles(
+            geometry,
+            n_pe_rows=engine.n_pe_rows,
+            n_pe_cols=engine.n_pe_cols,
+            weight_tile_bytes=engine.weight_tile_bytes,
+            input_tile_bytes=engine.input_tile_bytes,
+            psum_tile_bytes=engine.psum_tile_bytes,
+        )
+        weights = self._workload.model[f"{layer.name}.weight"]
+        bits = [
+            weight_store.stored_bits(
+                store, weights[tile.out_channels.start : tile.out_channels.stop], WEIGHT_BITS
+            )
+            if tile.first_of_group
+            else 0
+            for tile in cut
+        ]
+        return _Plan(geometry, cut, tuple(bits), self._cnn.ends_at_accumulators(index))
+
+    def values(self, block: Block) -> CnnValues:
+        """Recorded features and MAC counts, or the network run on the block's pixels."""
+        if block.images is None:
+            recorded = self._workload.evaluation
+            return CnnValues(recorded["features"][block.inputs], recorded["nonzero_macs"][block.inputs])
+        return self._from_pixels(block.images)
+
+    def _from_pixels(self, images: npt.NDArray[np.uint8]) -> CnnValues:
+        shape, arrays = self._cnn.input, self._workload.model
+        pixels = images.reshape(len(images), shape.height, shape.width, -1).transpose(0, 3, 1, 2)
+        x = ((pixels.astype(np.int16) - shape.offset) >> shape.shift).astype(np.int8)
+        nonzero = []
+        for layer, plan in zip(self._cnn.layers, self._plans, strict=True):
+            weight, bias = arrays[f"{layer.name}.weight"], arrays[f"{layer.name}.bias"]
+            stride, padding = plan.layer.stride, plan.layer.padding
+            nonzero.append(cnn_engine.nonzero_macs(x, weight, stride, padding))
+            if layer.op == "dense":
+                acc = cnn_engine.dense(x, weight, bias)
+            else:
+                acc = cnn_engine.convolve(x, weight, bias, stride, padding)
+            if plan.keeps_accumulators:
+                return CnnValues(acc.reshape(len(x), -1), np.stack(nonzero, axis=1))
+            y = post_unit.requantise(
+                acc, arrays[f"{layer.name}.multiplier"], arrays[f"{layer.name}.shift"], layer.relu
+            )
+            x = post_unit.max_pool(y, plan.layer.max_pool)
+        return CnnValues(x.reshape(len(x), -1), np.stack(nonzero, axis=1))
+
+    def lay(
+        self,
+        jobs: JobBuilder,
+        block: Block,
+        values: CnnValues,
+        start: Handle,
+        admitted: Handle,
+        mask: BoolArray | None = None,
+    ) -> Handle:
+        """The jobs of all layers; returns the last write.
+
+        The first load and the first fetch need `start`. Later ones need only the admission: they follow in order.
+        """
+        ready = start
+        for index, plan in enumerate(self._plans):
+            fetch_after = start if index == 0 else admitted
+            nonzero = values.nonzero_macs[:, index]
+            ready = self._lay_layer(jobs, block, plan, nonzero, ready, fetch_after, admitted, mask)
+        return ready
+
+    def move_input(self, jobs: JobBuilder, block: Block, start: Handle, mask: BoolArray) -> Handle:
+        """Copies the input from the instance `pixels` into the buffer (a fallback starts so)."""
+        pixels, n_bytes = self._chip["pixels"], -(-self.input_bits // 8)
+        result = sram_buffer.load(pixels.spec, None, n_bytes, block.draws("pixels"))
+        also = {"buffer.write": sram_buffer.words(self._chip["buffer"].spec, n_bytes)}
+        return add_op(jobs, pixels, "load", result, phase="fallback", needs=[start], mask=mask, also=also)
+
+    def _lay_layer(
+        self,
+        jobs: JobBuilder,
+        block: Block,
+        plan: _Plan,
+        nonzero: IntArray,
+        ready: Handle,
+        fetch_after: Handle,
+        admitted: Handle,
+        mask: BoolArray | None,
+    ) -> Handle:
+        chip, phase = self._chip, plan.layer.name
+        fetched = written = ready
+        shares = _shares(nonzero, [tile.macs for tile in plan.tiles])
+        for tile, bits, active in zip(plan.tiles, plan.weight_bits, shares, strict=True):
+            first = tile is plan.tiles[0]
+            if tile.first_of_group:
+                fetched = self._fetch(jobs, block, bits, phase, fetch_after if first else admitted, mask)
+            load = sram_buffer.load(chip["buffer"].spec, None, tile.input_bytes, block.draws("buffer"))
+            loaded = add_op(
+                jobs,
+                chip["buffer"],
+                "load",
+                load,
+                phase=phase,
+                needs=[ready if first else admitted],
+                mask=mask,
+            )
+            work = cnn_engine.compute(
+                chip["engine"].spec, None, (tile.compute_cycles, tile.macs, active), block.draws("engine")
+            )
+            computed = add_op(
+                jobs, chip["engine"], "compute", work, phase=phase, needs=[loaded, fetched], mask=mask
+            )
+            written = self._write_back(jobs, block, plan, tile, computed, mask)
+        return written
+
+    def _fetch(
+        self, jobs: JobBuilder, block: Block, bits: int, phase: str, after: Handle, mask: BoolArray | None
+    ) -> Handle:
+        store = self._chip["weights"]
+        result = weight_store.fetch(store.spec, None, bits, block.draws("weights"))
+        also = {}
+        if store.spec.residency == "streamed":
+            # What comes from outside passes through the buffer: written once, read once.
+            words = sram_buffer.words(self._chip["buffer"].spec, -(-bits // 8))
+            also = {"buffer.write": words, "buffer.read": words}
+        return add_op(jobs, store, "fetch", result, phase=phase, needs=[after], mask=mask, also=also)
+
+    def _write_back(
+        self,
+        jobs: JobBuilder,
+        block: Block,
+        plan: _Plan,
+        tile: Tile,
+        computed: Handle,
+        mask: BoolArray | None,
+    ) -> Handle:
+        requantised = not plan.keeps_accumulators
+        n_bytes = tile.pooled_outputs * (1 if requantised else LOGIT_BYTES)
+        words = sram_buffer.words(self._chip["buffer"].spec, n_bytes)
+        work = (tile.outputs if requantised else 0, tile.pool_comparisons, words)
+        result = post_unit.write_back(self._chip["post"].spec, None, work, block.draws("post"))
+        also = {"buffer.write": words}
+        phase = plan.layer.name
+        return add_op(
+            jobs,
+            self._chip["post"],
+            "write_back",
+            result,
+            phase=phase,
+            needs=[computed],
+            mask=mask,
+            also=also,
+        )
+
+
+def _geometry(layer: ConvLayer | DenseLayer) -> Layer:
+    """The manifest's layer as the mapping sees it; a dense layer is a 1 x 1 convolution of a single pixel."""
+    if layer.op == "dense":
+        return Layer(layer.name, "dense", layer.in_features, layer.out_features, 1, 1, 1, 1, 0, 1, layer.relu)
+    return Layer(**layer.model_dump())
+
+
+def _shares(nonzero: IntArray, macs: list[int]) -> list[IntArray]:
+    """Splits a layer's non-zero MACs over its tiles in proportion to their size; the shares sum exactly.
+
+    What is recorded is a count a layer; where in the layer its zeros fall is not.
+    """
+    edges = np.cumsum([0, *macs])
+    bounds = [nonzero * edge // edges[-1] for edge in edges]
+    return [high - low for low, high in pairwise(bounds)]

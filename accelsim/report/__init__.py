@@ -1,0 +1,1 @@
+"""Renderings of a finished run: the summary, the files, the table on the terminal."""

@@ -1,0 +1,138 @@
+"""The files of a run: `summary.json`, `inputs.parquet`, `energy.csv`.
+
+Each is written whole under a temporary name; only when all are on disk are they renamed, so that a run that fails or is
+stopped leaves earlier results as they were.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from accelsim.account import LedgerRow
+from accelsim.errors import OutputError
+from accelsim.run import ChipRun, Run
+
+
+def require_writable(folder: Path) -> None:
+    """Makes the output folder and checks that files can be made in it, before anything long is begun.
+
+    Raises:
+        OutputError: if it cannot be used.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".accelsim-{os.getpid()}.probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"--out {folder}: got {error.strerror}, need a folder that can be written"
+        ) from error
+
+
+def write_run(run: Run, summary: dict[str, Any], folder: Path) -> list[Path]:
+    """Writes the three files into `folder`, which must exist.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        OutputError: if one of them cannot be written; earlier results are then untouched.
+    """
+    writers: dict[str, Callable[[Path], None]] = {
+        "summary.json": lambda path: _write_summary(summary, path),
+        "inputs.parquet": lambda path: _write_inputs(run, path),
+        "energy.csv": lambda path: _write_energy(run, path),
+    }
+    made: list[Path] = []
+    try:
+        for name, write in writers.items():
+            temporary = folder / f".{name}.{os.getpid()}.tmp"
+            made.append(temporary)
+            write(temporary)
+        for name, temporary in zip(writers, made, strict=True):
+            temporary.replace(folder / name)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: got {error.strerror or error}, need room and permission to write"
+        ) from error
+    finally:
+        for temporary in made:
+            temporary.unlink(missing_ok=True)
+    return [folder / name for name in writers]
+
+
+def _write_summary(summary: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _write_inputs(run: Run, path: Path) -> None:
+    tables = [_inputs_table(run, index, chip) for index, chip in enumerate(run.chips)]
+    pq.write_table(pa.concat_tables(tables), path, compression="zstd")
+
+
+def _inputs_table(run: Run, index: int, chip: ChipRun) -> Any:
+    tick_hz, c = run.chip.clocks.tick_hz, chip.columns
+    return pa.table(
+        {
+            "chip": np.full(len(c["input"]), index, dtype=np.int32),
+            "input": c["input"],
+            "label": c["label"],
+            "predicted": c["predicted"],
+            "correct": c["correct"],
+            "covered": c["covered"],
+            "tied": c["tied"],
+            "arrival_s": c["arrival_ticks"] / tick_hz,
+            "start_s": c["start_ticks"] / tick_hz,
+            "end_s": c["end_ticks"] / tick_hz,
+            "latency_s": (c["end_ticks"] - c["start_ticks"]) / tick_hz,
+            "response_s": (c["end_ticks"] - c["arrival_ticks"]) / tick_hz,
+            "energy_dynamic_pj": c["energy_dynamic_pj"],
+            "energy_static_pj": c["energy_static_pj"],
+            "energy_pj": c["energy_dynamic_pj"] + c["energy_static_pj"],
+        }
+    )
+
+
+def _write_energy(run: Run, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([field.name for field in fields(LedgerRow)])
+        for row in mean_ledger(run):
+            writer.writerow(astuple(row))
+
+
+def mean_ledger(run: Run) -> list[LedgerRow]:
+    """The ledger of the run's inputs; with several chips, the mean over the chips."""
+    if len(run.chips) == 1:
+        return run.chips[0].ledger
+    n_chips = len(run.chips)
+    counts: dict[LedgerRow, list[float]] = {}
+    sites: dict[tuple[str, str, str], LedgerRow] = {}
+    for chip in run.chips:
+        for row in chip.ledger:
+            first = sites.setdefault((row.instance, row.action, row.phase), row)
+            counts.setdefault(first, []).append(row.count)
+    return [
+        LedgerRow(
+            row.instance,
+            row.action,
+            row.phase,
+            sum(values) / n_chips,
+            row.unit_pj,
+            sum(values) / n_chips * row.unit_pj,
+            row.basis,
+            row.source,
+        )
+        for row, values in counts.items()
+    ]
