@@ -8,14 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from accelsim.errors import AccelsimError, RangeError
+from accelsim.errors import RangeError, UsageError
 from accelsim.jobs import IntArray
 from accelsim.rng import BLOCK_INPUTS, Draws
 from accelsim.units import MAX_TICKS, exact
-
-
-class ArrivalsError(AccelsimError):
-    """An `--arrivals` value that means nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Arrivals:
         """Reads `back-to-back`, `interval:NS` or `poisson:PER_S`.
 
         Raises:
-            ArrivalsError: if it is none of these, or the number is not positive.
+            UsageError: if it is none of these, or the number is not positive.
         """
         if text == "back-to-back":
             return Arrivals(text, text, Fraction(0))
@@ -46,7 +42,7 @@ class Arrivals:
         except (ValueError, ZeroDivisionError):
             value = Fraction(0)
         if kind not in ("interval", "poisson") or value <= 0:
-            raise ArrivalsError(
+            raise UsageError(
                 f"--arrivals: got {text!r}, need back-to-back, interval:NS or poisson:PER_S with a positive number"
             )
         return Arrivals(text, kind, value)

@@ -78,6 +78,13 @@ class ServedSpec(ComponentSpec):
     slots: Annotated[int, Field(ge=1, le=10**6)]
 
 
+class OrderedSpec(ServedSpec):
+    """A component whose jobs later jobs rely on in order: when one has ended, all earlier ones have."""
+
+    rule: Literal["in_order"]
+    servers: Literal[1]
+
+
 SpecT = TypeVar("SpecT", bound=ComponentSpec)
 
 

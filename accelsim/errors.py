@@ -50,6 +50,10 @@ class WorkloadError(ProblemsError):
     """A workload folder that cannot be used, or does not fit the chip."""
 
 
+class UsageError(AccelsimError):
+    """An option whose value means nothing."""
+
+
 class DataError(AccelsimError):
     """A data set that is absent or damaged."""
 

@@ -7,7 +7,7 @@ works on a block of inputs at once. The laws that every table obeys are checked 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -98,6 +98,22 @@ class JobTable:
         return f"{name}.{self.ops[self.op[job]]} (input {self.input[job]}, {self.phases[self.phase[job]]})"
 
 
+def consecutive(chunks: Iterable[JobTable]) -> Iterator[JobTable]:
+    """The chunks, checked one against the next: the same chip, no input left out, arrivals that do not decrease.
+
+    Raises:
+        InvariantError: at the first chunk that does not follow the one before it.
+    """
+    previous: JobTable | None = None
+    for chunk in chunks:
+        if previous is not None:
+            _law(chunk.services == previous.services, "chunks of different chips")
+            _law(chunk.first_input == previous.first_input + previous.n_inputs, "chunks are not consecutive")
+            _law(chunk.release[0] >= previous.release[previous.first_job()[-1]], "arrivals decrease between chunks")
+        previous = chunk
+        yield chunk
+
+
 @dataclass(frozen=True)
 class Timeline:
     """When the jobs of one table start and end: `[n_jobs]` int64 ticks each, in table order."""
@@ -127,9 +143,11 @@ def _check_laws(table: JobTable) -> None:
     _law(table.release >= 0, "a release is negative")
     _law((table.interval >= 1) & (table.interval <= table.cycles), "an interval is not in 1 … cycles")
     _law(table.services[ADMISSION].rule == "first_come", "admission is not first_come")
+    _law([min(s.ticks_per_cycle, s.servers, s.slots) >= 1 for s in table.services], "a service cannot serve")
     _check_needs(table, opens, closes)
     ticks = np.array([service.ticks_per_cycle for service in table.services], dtype=np.float64)
-    longest = float(table.release.max()) + float((table.cycles * ticks[table.instance]).sum())
+    # One cycle more each: a job may wait for an edge of its clock.
+    longest = float(table.release.max()) + float(((table.cycles + 1) * ticks[table.instance]).sum())
     if longest >= MAX_TICKS:
         raise RangeError(f"run: got up to {longest:.3g} ticks, need less than {MAX_TICKS} (int64 time)")
 

@@ -20,10 +20,10 @@ from accelsim.dataflows.block import Block, Dataflow, Outcome
 from accelsim.dataflows.cascade import Cascade
 from accelsim.dataflows.hybrid import Hybrid
 from accelsim.dataflows.mbi import Mbi
+from accelsim.datasets import load_images
 from accelsim.engines import events
 from accelsim.errors import InvariantError, RangeError
 from accelsim.jobs import IntArray, JobBuilder, JobTable, Timeline
-from accelsim.datasets import load_images
 from accelsim.rng import BLOCK_INPUTS
 from accelsim.spec import Spec
 from accelsim.timing import Occupancy, Share, TimelineHash, input_times

@@ -57,10 +57,11 @@ class Found:
 
 
 class Verdict(NamedTuple):
-    """The lookups' answer, `[n]` each."""
+    """The lookups' answer, `[n]` each: class, whether a decision on the way was a tie, and the last job."""
 
     predicted: IntArray
     tied: BoolArray
+    last: Handle
 
 
 class _Winner(NamedTuple):
@@ -92,6 +93,11 @@ class LookUp:
     def input_bits(self) -> int:
         """Bits of one input image as the chip receives it."""
         return self._mbi.image.height * self._mbi.image.width * PIXEL_BITS
+
+    @property
+    def n_classes(self) -> int:
+        """Classes that the tables answer."""
+        return self._mbi.n_classes
 
     def _glimpse_geometry(self, index: int) -> glimpse_extractor.GlimpseGeometry:
         mbi = self._mbi
@@ -141,7 +147,9 @@ class LookUp:
         previous: Bits | None = None
         ballot, last = None, admitted
         for glimpse in range(len(mbi.glimpses)):
-            patch, extracted = self._extract(jobs, block, glimpse, admitted, last, active)
+            # Where a far glimpse ends the lookups, the next one is not extracted before that is known.
+            extract_after = last if abort_at_first_far else admitted
+            patch, extracted = self._extract(jobs, block, glimpse, extract_after, active)
             query = np.concatenate((patch, hidden), axis=1)
             toggles = distance_array.query_toggles(self._layout, query, previous)
             jobs.count("arrays", "query_toggle", _phase(glimpse), toggles, active)
@@ -150,7 +158,8 @@ class LookUp:
             needs = [extracted, last]
             for table in range(mbi.n_tables):
                 winner = self._search(jobs, block, glimpse, table, query, needs, active)
-                ballot, last = self._take_in(jobs, block, glimpse, table, winner, ballot, written, active)
+                ballot, taken_in = self._take_in(jobs, block, glimpse, table, winner, ballot, written, active)
+                last = jobs.latest([last, taken_in])
                 distance += np.where(active, winner.distance, 0)
                 tied |= winner.tied & active
             hidden, previous = written, query
@@ -161,7 +170,7 @@ class LookUp:
         return Found(ballot, far, tied, last)
 
     def _extract(
-        self, jobs: JobBuilder, block: Block, glimpse: int, admitted: Handle, last: Handle, active: BoolArray
+        self, jobs: JobBuilder, block: Block, glimpse: int, after: Handle, active: BoolArray
     ) -> tuple[Bits, Handle]:
         """Query bits of a glimpse's patches `[n, patch_bits]`, from pixels or as recorded; both cost the same."""
         instance, geometry = self._chip["extractor"], self._geometry[glimpse]
@@ -171,15 +180,13 @@ class LookUp:
             "quantise": per_input(block.size, costs.comparisons),
         }
         result = OpResult(None, activity, per_input(block.size, costs.extra_cycles))
-        # Where a far glimpse ends the lookups, the next one must not be extracted before that is known.
-        needs = [admitted] if active.all() else [last]
         handle = add_op(
             jobs,
             instance,
             "extract",
             result,
             phase=_phase(glimpse),
-            needs=needs,
+            needs=[after],
             mask=active,
             also={"pixels.read": costs.pixel_reads},
         )
@@ -217,7 +224,7 @@ class LookUp:
                 jobs, self._chip["controller"], "route", routed, phase=phase, needs=needs, mask=visited
             )
             if not self._resident:
-                ready = self._reload(jobs, block, phase, routed.y.valid, ready, visited)
+                self._reload(jobs, block, phase, routed.y.valid, ready, visited)
             nearest, scanned = self._scan(jobs, block, glimpse, query, routed.y, ready, visited)
             step = lut_controller.next_node(self._tables, node, nearest.key)
             arrived = step.row >= 0
@@ -229,14 +236,18 @@ class LookUp:
 
     def _reload(
         self, jobs: JobBuilder, block: Block, phase: str, valid: BoolArray, routed: Handle, visited: BoolArray
-    ) -> Handle:
-        """Fetches a node's keys from the table store and writes them into the arrays."""
+    ) -> None:
+        """Fetches a node's keys from the table store and writes them into the arrays.
+
+        The compares that follow wait because the arrays work in order, not because they need the write: a stored key
+        takes no slot, only a sampled sum does.
+        """
         store, arrays = self._chip["tables"], self._chip["arrays"]
         n_keys = valid.sum(axis=1, dtype=np.int64)
         fetch = weight_store.fetch(store.spec, None, n_keys * self._mbi.key_bits, block.draws("tables"))
         fetched = add_op(jobs, store, "fetch", fetch, phase=phase, needs=[routed], mask=visited)
         write = distance_array.write_row(arrays.spec, self._layout, n_keys, block.draws("arrays"))
-        return jobs.add(
+        jobs.add(
             "arrays",
             "write_row",
             phase=phase,
@@ -327,8 +338,8 @@ class LookUp:
         """The class, and the job that closes the input."""
         instance, decision = self._chip["vote"], self._mbi.decision
         result = vote.decide(instance.spec, decision, found.ballot, block.draws("vote"))
-        add_op(jobs, instance, "decide", result, phase="decide", needs=[found.last, admitted], mask=mask)
-        return Verdict(result.y.winner, result.y.tied | found.tied)
+        last = add_op(jobs, instance, "decide", result, phase="decide", needs=[found.last, admitted], mask=mask)
+        return Verdict(result.y.winner, result.y.tied | found.tied, last)
 
 
 class Mbi:

@@ -23,8 +23,10 @@ def seconds(value: float) -> str:
 
 
 def picojoules(value: float) -> str:
-    """An energy in pJ, whole thousands apart, one decimal (four digits below 10 pJ)."""
-    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.4g}"
+    """An energy in pJ: four digits below 10, one decimal below a million, whole above."""
+    if abs(value) < 10:
+        return f"{value:.4g}"
+    return f"{value:,.1f}" if abs(value) < 1e6 else f"{value:,.0f}"
 
 
 def print_run(run: Run, summary: dict[str, Any], console: Console) -> None:
@@ -108,10 +110,25 @@ def _energy_table(run: Run, summary: dict[str, Any]) -> Table:
     groups = _by_action(run)
     for instance in run.chip.instances:
         mine = [(action, rows) for (owner, action), rows in groups.items() if owner == instance and _worth_a_line(rows)]
+        energy = summary["energy_by_instance_pj"].get(instance, 0.0)
+        table.add_row(*(_bold(text) for text in (instance, "", "", picojoules(energy), _share(energy, total))), "")
         for action, rows in mine:
-            table.add_row(f"{instance}.{action}", *_figures(rows, summary, total), end_section=action == mine[-1][0])
-    table.add_row(Text("total", style="bold"), "", "", Text(picojoules(total), style="bold"), "", "")
+            table.add_row(f"  {action}", *_figures(rows, summary, total))
+    table.add_section()
+    table.add_row(*(_bold(text) for text in ("total", "", "", picojoules(total), _share(total, total))), "")
     return table
+
+
+def _microwatts(power_uw: float) -> str:
+    return f"{power_uw:,.0f} µW" if power_uw >= 100 else f"{power_uw:.3g} µW"
+
+
+def _bold(text: str) -> Text:
+    return Text(text, style="bold")
+
+
+def _share(energy: float, total: float) -> str:
+    return f"{energy / total:.1%}" if energy else ""
 
 
 def _by_action(run: Run) -> dict[tuple[str, str], list[LedgerRow]]:
@@ -130,14 +147,13 @@ def _figures(rows: list[LedgerRow], summary: dict[str, Any], total: float) -> tu
     """Count, unit, energy, share and basis of an action, per input; static power as a time and a power."""
     n_inputs = summary["n_inputs"]
     count, energy = sum(row.count for row in rows) / n_inputs, sum(row.energy_pj for row in rows) / n_inputs
-    share = f"{energy / total:.1%}" if energy else ""
     if rows[0].phase == STATIC:
         time_s = summary["makespan_s"] / n_inputs
-        counted, unit = seconds(time_s), f"{energy * 1e-6 / time_s:,.4g} µW"
+        counted, unit = seconds(time_s), _microwatts(energy * 1e-6 / time_s)
     else:
-        counted = f"{count:,.0f}" if count.is_integer() else f"{count:,.1f}"
+        counted = f"{count:,.0f}" if count.is_integer() or count >= 1e5 else f"{count:,.1f}"
         unit = f"{rows[0].unit_pj:.5g} pJ"
-    return counted, unit, picojoules(energy), share, rows[0].basis
+    return counted, unit, picojoules(energy), _share(energy, total), rows[0].basis
 
 
 def _print_shares(summary: dict[str, Any], console: Console) -> None:

@@ -7,8 +7,8 @@ from math import ceil
 import numpy as np
 import pytest
 
-from accelsim.arrivals import Arrivals, ArrivalsError
-from accelsim.errors import RangeError
+from accelsim.arrivals import Arrivals
+from accelsim.errors import RangeError, UsageError
 
 
 def first_blocks(text: str, n_blocks: int, tick_hz: int = 10**9, seed: int = 3) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_poisson_has_its_rate_and_does_not_depend_on_how_many_are_asked() -> Non
     ["", "interval", "interval:", "interval:-1", "interval:nan", "poisson:0", "often:3", "interval:1/0"],
 )
 def test_bad_words(text: str) -> None:
-    with pytest.raises(ArrivalsError, match=r"need back-to-back, interval:NS or poisson:PER_S"):
+    with pytest.raises(UsageError, match=r"need back-to-back, interval:NS or poisson:PER_S"):
         Arrivals.parse(text)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from accelsim.errors import InvariantError, RangeError
-from accelsim.jobs import JobBuilder, JobTable, Service, Site
+from accelsim.jobs import JobBuilder, JobTable, Service, Site, consecutive
 
 SERVICES = (
     Service("admission", 5, 1, 2, "first_come"),
@@ -86,3 +86,23 @@ def test_times_that_leave_int64_are_refused_before_running() -> None:
     table, _ = small_table()
     with pytest.raises(RangeError, match="int64 time"):
         dataclasses.replace(table, cycles=np.full(7, 2**60))
+
+
+def one_input(first: int, release: int, services: tuple[Service, ...] = SERVICES) -> JobTable:
+    jobs = JobBuilder(services, first_input=first, n_inputs=1)
+    door = jobs.add("admission", "admit", phase="in", needs=[], cycles=1, release=release)
+    jobs.add("a", "work", phase="p", needs=[door], cycles=1)
+    return jobs.build(1)[0]
+
+
+def test_chunks_must_follow_each_other() -> None:
+    good = [one_input(0, 3), one_input(1, 3), one_input(2, 9)]
+    assert list(consecutive(good)) == good
+    other_chip = one_input(1, 3, (*SERVICES[:2], Service("b", 20, 1, 2, "in_order")))
+    for bad, message in [
+        (one_input(1, 2), "arrivals decrease between chunks"),
+        (one_input(2, 3), "chunks are not consecutive"),
+        (other_chip, "chunks of different chips"),
+    ]:
+        with pytest.raises(InvariantError, match=message):
+            list(consecutive([good[0], bad]))

@@ -19,7 +19,7 @@ def timeline(first: int, start: list[int], end: list[int], release: list[int]) -
         "work",
         phase="p",
         needs=[door],
-        cycles=np.array([(e - s) // 2 for s, e in zip(start, end)][1::2]),
+        cycles=np.array([(e - s) // 2 for s, e in zip(start, end, strict=True)][1::2]),
     )
     table, _ = jobs.build(n)
     return Timeline(table, np.array(start), np.array(end))

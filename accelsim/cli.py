@@ -1,0 +1,160 @@
+"""The command line. Commands import what they need when they run, so that `accelsim --help` is quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from accelsim import __version__
+from accelsim.errors import AccelsimError, OutputError, Problem, SpecError, UsageError
+
+app = typer.Typer(
+    help="Latency, energy and accuracy of content-addressable and compute-in-memory edge chips.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Overrides = Annotated[
+    list[str],
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a value, as in instances.acam.match_pj=0.2."),
+]
+
+
+def main() -> None:
+    """Entry point: errors become their message and exit code 2, an interrupt one line and 130."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        app()
+    except AccelsimError as exc:
+        print(exc, file=sys.stderr)
+        sys.exit(2)
+    except OSError as exc:
+        print(f"{exc.filename or 'accelsim'}: {exc.strerror}", file=sys.stderr)
+        sys.exit(2)
+    except SystemExit as exc:
+        if exc.code == 130:
+            print("interrupted", file=sys.stderr)
+        raise
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"accelsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def check(
+    specs: Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Architecture specs (YAML).")],
+    overrides: Overrides = [],  # noqa: B006
+) -> None:
+    """Validate specs; print their delays and what they do not charge."""
+    from accelsim.chip import build_chip
+    from accelsim.report.overview import overview
+    from accelsim.spec import load_spec
+
+    problems: list[Problem] = []
+    for path in specs:
+        try:
+            print(overview(str(path), build_chip(load_spec(path, overrides))), end="\n\n")
+        except SpecError as exc:
+            problems += exc.problems
+    if problems:
+        raise SpecError(problems)
+
+
+@app.command("list")
+def list_files(
+    root: Annotated[Path, typer.Option(help="Folder that has arch_specs and workloads.")] = Path("."),
+) -> None:
+    """Show the specs and workloads there are, and which fit which."""
+    from accelsim.report.overview import listing
+
+    print(listing(root / "arch_specs", root / "workloads"))
+
+
+@app.command()
+def schema(
+    out: Annotated[Path | None, typer.Option(help="File to write; standard output unless given.")] = None,
+) -> None:
+    """Print the JSON Schema of a spec."""
+    import json
+
+    from accelsim.spec import json_schema
+
+    text = json.dumps(json_schema(), indent=2)
+    if out is None:
+        print(text)
+    else:
+        _write(out, text + "\n", "w")
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="hybrid, mbi or cascade.")],
+    file: Annotated[Path, typer.Argument(help="Spec to write; must not exist.")],
+) -> None:
+    """Write a commented spec to start from."""
+    from accelsim.template import spec_template
+
+    _write(file, spec_template(kind, file), "x")
+    print(f"{file}: edit it, then accelsim check {file}")
+
+
+@app.command()
+def run(
+    spec: Annotated[Path, typer.Argument(help="Architecture spec (YAML).")],
+    workload: Annotated[
+        Path | None, typer.Argument(help="Workload folder; the shipped default of the chip's kind unless given.")
+    ] = None,
+    inputs: Annotated[int | None, typer.Option(help="Inputs to classify [default: 256, or all if fewer].")] = None,
+    overrides: Overrides = [],  # noqa: B006
+    chips: Annotated[int, typer.Option(min=1, max=10_000, help="Chips in the population.")] = 1,
+    arrivals: Annotated[
+        str, typer.Option(metavar="WHEN", help="back-to-back, interval:NS or poisson:PER_S.")
+    ] = "back-to-back",
+    engine: Annotated[str, typer.Option(help="events (SimPy, the reference).")] = "events",
+    seed: Annotated[int, typer.Option(min=0, help="Key of every random draw.")] = 0,
+    data_root: Annotated[
+        Path | None, typer.Option(help="Run from the pixels of the data set in this folder (needs torchvision).")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for results [default: runs/SPEC-WORKLOAD].")] = None,
+) -> None:
+    """Run a workload on a chip: accuracy, latency, throughput, and where the energy goes."""
+    if engine != "events":
+        raise UsageError(f"--engine: got {engine!r}, need events")
+    from accelsim import command_run
+
+    command_run.run(
+        command_run.Request(spec, workload, inputs, overrides, chips, arrivals, seed, data_root, out)
+    )
+
+
+def _write(path: Path, text: str, mode: Any) -> None:
+    """Writes a file; mode "x" refuses one that exists."""
+    try:
+        with open(path, mode, encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as exc:
+        raise OutputError(f"{path}: exists, and is not overwritten") from exc
+    except OSError as exc:
+        raise OutputError(f"{path}: cannot be written ({exc.strerror})") from exc
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""An on-chip SRAM that holds activations or pixels and moves them a port word at a time.
+
+*Source*: made for table points of CACTI 7 (HewlettPackard/cacti@1ffd8df): pJ, ns, leakage, area.
+*Valid for*: memories whose random cycle time fits one clock cycle: after the first word, one word a cycle.
+*Not modelled*: bank conflicts, refresh, partial-word writes (a part of a word costs a whole word).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+import numpy as np
+from pydantic import Field
+
+from accelsim.component import Component, Delay, IntArray, NonNegative, Op, OpResult, OrderedSpec, Static
+from accelsim.rng import Draws
+from accelsim.units import exact
+
+Amount = TypeVar("Amount", int, IntArray)
+
+
+class SramBufferSpec(OrderedSpec):
+    """One memory with one port.
+
+    Attributes:
+        n_bytes: capacity.
+        port_bits: bits moved by one access.
+        access_ns: time from address to data.
+        read_pj, write_pj: energy of one port word.
+        clock_uw: clock tree of one copy.
+    """
+
+    component: Literal["sram_buffer"]
+    n_bytes: Annotated[int, Field(ge=1, le=2**40)]
+    port_bits: Annotated[int, Field(ge=1, le=65536)]
+    access_ns: NonNegative
+    read_pj: NonNegative
+    write_pj: NonNegative
+    clock_uw: NonNegative
+
+
+def _access(spec: SramBufferSpec) -> Delay:
+    return Delay(ns=exact(spec.access_ns))
+
+
+def words(spec: SramBufferSpec, n_bytes: Amount) -> Amount:
+    """Port words that hold `n_bytes` bytes, a number or an array."""
+    return -(-n_bytes * 8 // spec.port_bits)
+
+
+def load(spec: SramBufferSpec, state: None, x: IntArray | int, draws: Draws) -> OpResult:
+    """Read `x` bytes, `[n_inputs]` (a plain number gives `[1]`, which broadcasts)."""
+    return _move(spec, x, "read")
+
+
+def store(spec: SramBufferSpec, state: None, x: IntArray | int, draws: Draws) -> OpResult:
+    """Write `x` bytes, `[n_inputs]` (a plain number gives `[1]`, which broadcasts)."""
+    return _move(spec, x, "write")
+
+
+def _move(spec: SramBufferSpec, x: IntArray | int, action: str) -> OpResult:
+    n_words = words(spec, np.atleast_1d(np.asarray(x, dtype=np.int64)))
+    return OpResult(None, {action: n_words}, np.maximum(n_words - 1, 0))
+
+
+SRAM_BUFFER = Component(
+    name="sram_buffer",
+    spec=SramBufferSpec,
+    ops={"load": Op(_access), "store": Op(_access)},
+    actions={"read": "read_pj", "write": "write_pj"},
+    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
+)

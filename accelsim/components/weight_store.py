@@ -1,0 +1,131 @@
+"""Where weights or tables live: on-chip SRAM, non-volatile memory, or DRAM beside the chip.
+
+Values are stored densely, or run-length encoded: for each non-zero value the number of zeros before it
+(`index_bits` wide) and the value. A run longer than that field can say is broken by filler entries whose
+value is zero, each of which stands for 2^index_bits zeros. Zeros after the last non-zero value need no entry:
+the reader knows how many values there are.
+
+*Source*: run-length compression of Eyeriss (Chen et al., JSSC 2017); fillers as in EIE (Han et al., ISCA
+2016); CACTI 7 (HewlettPackard/cacti@1ffd8df) for SRAM energies.
+*Valid for*: stores that deliver `words_per_cycle` words in every cycle once the first has arrived.
+*Not modelled*: DRAM pages and refresh; the decoder's energy; writes slower than reads (NVM); word alignment
+(entries may cross word borders).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from accelsim.component import (
+    Component,
+    Delay,
+    IntArray,
+    NonNegative,
+    Op,
+    OpResult,
+    OrderedSpec,
+    Programmed,
+    Static,
+)
+from accelsim.errors import RangeError
+from accelsim.rng import Draws
+from accelsim.units import exact
+
+
+class WeightStoreSpec(OrderedSpec):
+    """One store.
+
+    Attributes:
+        kind: technology; dram is off the chip.
+        residency: `resident` (written once, then read), or `streamed` from a memory that others fill: its
+            programming is not charged.
+        n_bytes: capacity.
+        word_bits: bits read or written by one access.
+        words_per_cycle: words that arrive in a clock cycle, after the first.
+        access_ns: time from address to the first word; also the time to write a word.
+        read_pj, write_pj: energy of one word.
+        encoding: `dense`, or `run_length`.
+        index_bits: width of a zero-run field; 0 exactly when the encoding is dense.
+        clock_uw: clock tree of one copy.
+    """
+
+    component: Literal["weight_store"]
+    kind: Literal["sram", "nvm", "dram"]
+    residency: Literal["resident", "streamed"]
+    n_bytes: Annotated[int, Field(ge=1, le=2**40)]
+    word_bits: Annotated[int, Field(ge=1, le=65536)]
+    words_per_cycle: Annotated[int, Field(ge=1, le=65536)]
+    access_ns: NonNegative
+    read_pj: NonNegative
+    write_pj: NonNegative
+    encoding: Literal["dense", "run_length"]
+    index_bits: Annotated[int, Field(ge=0, le=16)]
+    clock_uw: NonNegative
+
+    @model_validator(mode="after")
+    def _possible(self) -> WeightStoreSpec:
+        if self.kind == "dram" and self.residency == "resident":
+            raise ValueError("residency: got resident with kind dram, need streamed (DRAM is off the chip)")
+        if self.encoding == "dense" and self.index_bits != 0:
+            raise ValueError(f"index_bits: got {self.index_bits} with encoding dense, need 0")
+        if self.encoding == "run_length" and self.index_bits == 0:
+            raise ValueError("index_bits: got 0 with encoding run_length, need at least 1")
+        return self
+
+
+def _access(spec: WeightStoreSpec) -> Delay:
+    return Delay(ns=exact(spec.access_ns))
+
+
+def stored_bits(spec: WeightStoreSpec, values: npt.NDArray[np.int8], value_bits: int) -> int:
+    """Bits that `values` (any shape, read in C order) take in this store, at `value_bits` a value.
+
+    Pieces that are fetched apart are encoded apart: sum this over them.
+
+    Raises:
+        RangeError: if a value does not fit in `value_bits` bits, two's complement.
+    """
+    flat = values.reshape(-1)
+    limit = 1 << (value_bits - 1)
+    if flat.size and (int(flat.min()) < -limit or int(flat.max()) >= limit):
+        raise RangeError(f"weights: got {flat.min()} … {flat.max()}, need {-limit} … {limit - 1}")
+    if spec.encoding == "dense":
+        return flat.size * value_bits
+    nonzero = np.flatnonzero(flat)
+    zeros_before = np.diff(nonzero, prepend=-1) - 1
+    fillers = int((zeros_before >> spec.index_bits).sum())
+    return (nonzero.size + fillers) * (spec.index_bits + value_bits)
+
+
+def program(spec: WeightStoreSpec, stored: int, draws: Draws) -> Programmed:
+    """Fill the store with `stored` bits; the state is that number.
+
+    Raises:
+        RangeError: if they do not fit.
+    """
+    if stored > spec.n_bytes * 8:
+        raise RangeError(f"n_bytes: got {spec.n_bytes}, need at least {-(-stored // 8)} for what is stored")
+    n_words = -(-stored // spec.word_bits) if spec.residency == "resident" else 0
+    return Programmed(stored, {"write": n_words}, n_words * exact(spec.access_ns))
+
+
+def fetch(spec: WeightStoreSpec, state: Any, x: IntArray | int, draws: Draws) -> OpResult:
+    """Read `x` bits, `[n_inputs]` (a plain number gives `[1]`, which broadcasts)."""
+    bits = np.atleast_1d(np.asarray(x, dtype=np.int64))
+    n_words = -(-bits // spec.word_bits)
+    cycles = -(-n_words // spec.words_per_cycle)
+    return OpResult(None, {"read": n_words}, np.maximum(cycles - 1, 0))
+
+
+WEIGHT_STORE = Component(
+    name="weight_store",
+    spec=WeightStoreSpec,
+    ops={"fetch": Op(_access)},
+    actions={"read": "read_pj"},
+    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
+    programming={"write": "write_pj"},
+)

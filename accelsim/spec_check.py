@@ -1,0 +1,220 @@
+"""Rules of a spec that join several fields: names, roles, sources, clocks, crossings between dies and clocks.
+
+They are checked on the raw document, so their faults are reported beside those of single fields. What has
+the wrong type is passed over here, because the models report it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeGuard
+
+from accelsim.component import Component
+from accelsim.components import COMPONENTS
+from accelsim.errors import Problem, RangeError
+from accelsim.faults import MAX_PROBLEMS, did_you_mean, nearest
+from accelsim.spec_model import ACAM_ROLES, MAX_NAMES, ROLES, Clock, Die, Spec
+from accelsim.units import MAX_TICK_HZ, clock_hz, common_tick_hz, is_physical
+from accelsim.yamlfile import Document, show
+
+MAX_PHYSICAL = 1e15
+ENERGY_OR_POWER = ("_pj", "_uw", "_mw")
+
+
+def cross_check(document: Document) -> list[Problem]:
+    """Every broken rule that joins several fields (the first 200: a file may be full of them)."""
+    return list(islice(_CrossCheck(document).all(), MAX_PROBLEMS))
+
+
+def delay_check(spec: Spec, document: Document) -> list[Problem]:
+    """Ops of a valid spec whose next start would come later than their end."""
+    found = []
+    for name, instance in spec.instances.items():
+        hertz = clock_hz(spec.clocks[instance.clock].clock_mhz)
+        for op_name, op in COMPONENTS[instance.component].ops.items():
+            latency = op.latency(instance).in_cycles(hertz)
+            interval = op.interval(instance).in_cycles(hertz) if op.interval else latency
+            if interval > latency:
+                path = f"instances.{name}"
+                got = f"{op_name} every {interval} cycles with a latency of {latency}"
+                found.append(Problem(document.where(path), path, got, "an interval of at most the latency"))
+    return found
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _charged(component: Component[Any]) -> set[str]:
+    """Fields that account for energy, whatever their names end in."""
+    powers = {static.field for static in component.statics.values()}
+    return powers | set(component.actions.values()) | set(component.programming.values())
+
+
+def _hertz(clocks: Mapping[str, Any]) -> dict[str, int]:
+    """Frequencies of the clocks that have a valid one."""
+    hertz = {}
+    for name, clock in clocks.items():
+        mhz = _mapping(clock).get("clock_mhz")
+        if _number(mhz) and 0 < mhz <= 1e6:
+            try:
+                hertz[name] = clock_hz(mhz)
+            except RangeError:
+                continue
+    return hertz
+
+
+class _CrossCheck:
+    """The rules, one method each; every method yields the faults it finds."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.kind = str(document.data.get("kind"))
+        self.role_of = ROLES.get(self.kind, {})
+        self.dies = _mapping(document.data.get("dies"))
+        self.clocks = _mapping(document.data.get("clocks"))
+        self.instances = _mapping(document.data.get("instances"))
+        self.hertz = _hertz(self.clocks)
+
+    def all(self) -> Iterator[Problem]:
+        """Every fault."""
+        for name, die in self.dies.items():
+            yield from self.sources(f"dies.{name}", _mapping(die), Die.model_fields)
+        for name, clock in self.clocks.items():
+            yield from self.sources(f"clocks.{name}", _mapping(clock), Clock.model_fields)
+        yield from self.ticks()
+        for name, instance in self.instances.items():
+            yield from self.instance(name, _mapping(instance))
+        if self.role_of and self.instances:
+            yield from self.roles()
+            yield from self.link()
+            yield from self.sync()
+
+    def fault(self, path: str, got: str, need: str, hint: str = "") -> Problem:
+        return Problem(self.document.where(path), path, got, need, hint)
+
+    def instance(self, name: str, instance: Mapping[str, Any]) -> Iterator[Problem]:
+        """Component, names of die and clock, and sources."""
+        path = f"instances.{name}"
+        component = instance.get("component")
+        if name in self.role_of and component not in (None, self.role_of[name].component):
+            need = f"{self.role_of[name].component}, the component of this role"
+            yield self.fault(f"{path}.component", show(component), need)
+            return
+        for field, names in (("die", self.dies), ("clock", self.clocks)):
+            used = instance.get(field)
+            if isinstance(used, str) and names and used not in names:
+                need = f"a {field} of this file: {', '.join(names)}"
+                yield self.fault(f"{path}.{field}", show(used), need, did_you_mean(nearest(used, names)))
+        if isinstance(component, str) and component in COMPONENTS:
+            known = COMPONENTS[component]
+            yield from self.sources(path, instance, known.spec.model_fields, _charged(known))
+
+    def sources(
+        self, path: str, data: Mapping[str, Any], fields: Collection[str], charged: Collection[str] = ()
+    ) -> Iterator[Problem]:
+        """Physical fields: their size, their sources, and that 0 and `not_charged` come together."""
+        physical = [name for name in fields if is_physical(name) or name in charged]
+        for name in physical:
+            value = data.get(name)
+            if _number(value) and MAX_PHYSICAL < abs(value) < float("inf"):
+                yield self.fault(f"{path}.{name}", show(value), f"at most {MAX_PHYSICAL:g} in this unit")
+        sources = data.get("sources")
+        if not isinstance(sources, dict):
+            return
+        missing = [name for name in physical if data.get(name) is not None and name not in sources]
+        yield from self.entries(f"{path}.sources", sources, fields, physical, missing)
+        for name in physical:
+            basis = _mapping(sources.get(name)).get("basis")
+            counts = name.endswith(ENERGY_OR_POWER) or name in charged
+            yield from self.zero(f"{path}.{name}", data.get(name), basis, counts)
+
+    def entries(
+        self,
+        path: str,
+        sources: Mapping[str, Any],
+        fields: Collection[str],
+        physical: Collection[str],
+        missing: Collection[str],
+    ) -> Iterator[Problem]:
+        """A source for every physical field, a field for every source."""
+        meant = set()
+        for entry in sources:
+            if entry not in fields or entry in ("component", "sources"):
+                guess = nearest(entry, missing) or nearest(entry, physical)
+                meant.add(guess)
+                hint = did_you_mean(guess)
+                yield self.fault(f"{path}.{entry}", "the source of no field", "the name of a field", hint)
+        for name in missing:
+            if name not in meant:
+                yield self.fault(f"{path}.{name}", "nothing", "the basis and text of its number")
+
+    def zero(self, path: str, value: Any, basis: Any, counts: bool) -> Iterator[Problem]:
+        """An energy or power of 0 is `not_charged`, and what is not charged is 0."""
+        if not _number(value):
+            return
+        if basis == "not_charged" and value != 0:
+            yield self.fault(path, f"{show(value)} (not_charged)", "the value 0, or another basis")
+        if value == 0 and counts and basis in ("published", "derived", "assumed"):
+            yield self.fault(path, f"0 ({basis})", "a value > 0, or the basis not_charged")
+
+    def ticks(self) -> Iterator[Problem]:
+        """Clocks are whole hertz with a common multiple that int64 time can hold."""
+        for name, clock in self.clocks.items():
+            mhz = _mapping(clock).get("clock_mhz")
+            if name not in self.hertz and _number(mhz) and 0 < mhz <= 1e6:
+                yield self.fault(f"clocks.{name}.clock_mhz", show(mhz), "a whole number of hertz")
+        if len(self.hertz) > MAX_NAMES:
+            return
+        try:
+            common_tick_hz(self.hertz.values())
+        except RangeError:
+            got = ", ".join(f"{hertz} Hz" for hertz in self.hertz.values())
+            need = f"clocks with a common multiple of at most {MAX_TICK_HZ:g} Hz"
+            yield self.fault("clocks", got, need)
+
+    def roles(self) -> Iterator[Problem]:
+        """Every instance is a role of this kind of chip, and none is missing."""
+        roles = self.role_of
+        has_acam = any(name in ACAM_ROLES for name in self.instances)
+        needed = {name: role for name, role in roles.items() if role.required}
+        needed |= {name: role for name, role in ACAM_ROLES.items() if role.required and has_acam}
+        missing = [name for name in needed if name not in self.instances]
+        meant = set()
+        for name in self.instances:
+            if name not in roles:
+                guess = nearest(name, missing) or nearest(name, sorted(set(roles) - set(self.instances)))
+                meant.add(guess)
+                need = f"a role of a {self.kind} chip: {', '.join(roles)}"
+                yield self.fault(f"instances.{name}", "an unknown role", need, did_you_mean(guess))
+        for name in missing:
+            if name not in meant:
+                yield self.fault(f"instances.{name}", "nothing", f"the {needed[name].component} of the chip")
+
+    def link(self) -> Iterator[Problem]:
+        """A `link` where binariser and driver sit on different dies."""
+        here, there = (_mapping(self.instances.get(name)).get("die") for name in ("binariser", "driver"))
+        if "link" in self.instances or not isinstance(here, str) or not isinstance(there, str):
+            return
+        if here != there:
+            why = f"binariser (die {here}) and driver (die {there}) sit on different dies"
+            yield self.fault("instances.link", "nothing", f"a die_link, because {why}")
+
+    def sync(self) -> Iterator[Problem]:
+        """A `sync` on the driver's clock where the clocks of binariser and driver are not multiples."""
+        clocks = [str(_mapping(self.instances.get(name)).get("clock")) for name in ("binariser", "driver")]
+        if not all(clock in self.hertz for clock in clocks):
+            return
+        here, there = clocks
+        low, high = sorted((self.hertz[here], self.hertz[there]))
+        if "sync" not in self.instances and high % low:
+            why = f"neither of the clocks {here} (binariser) and {there} (driver) divides the other"
+            yield self.fault("instances.sync", "nothing", f"a synchroniser, because {why}")
+        clock = _mapping(self.instances.get("sync")).get("clock")
+        if isinstance(clock, str) and clock in self.hertz and clock != there:
+            yield self.fault("instances.sync.clock", show(clock), f"{there}, the clock of the driver")

@@ -1,0 +1,197 @@
+"""The workload folder: read, checked as a whole, and then fixed (docs/workload-format.md).
+
+Each file's hash, its arrays and the values in them are checked before anything uses them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as from_safetensors
+
+from accelsim.errors import InvariantError, Problem, WorkloadError
+from accelsim.manifest import Acam, Cascade, Cnn, Manifest, Mbi
+from accelsim.manifest_check import read_manifest
+from accelsim.workload_arrays import (
+    Arrays,
+    evaluation_problems,
+    expected_evaluation,
+    expected_model,
+    model_problems,
+    shape_problems,
+)
+from accelsim.workload_fit import fit_problems
+
+if TYPE_CHECKING:
+    from accelsim.chip import Chip
+
+MANIFEST, MODEL, EVALUATION = "manifest.yaml", "model.safetensors", "eval.safetensors"
+MAX_FILE_BYTES = 2**31
+
+BlockT = TypeVar("BlockT")
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """A trained artefact and its evaluation set, all checked. Arrays are read-only.
+
+    Attributes:
+        folder: where it was read from.
+        manifest: `manifest.yaml`.
+        model, evaluation: name → array of `model.safetensors` and `eval.safetensors`, as the format has them.
+        sha256: over the bytes of the manifest and then the two files' hashes in it (lower-case hexadecimal).
+    """
+
+    folder: Path
+    manifest: Manifest
+    model: Mapping[str, npt.NDArray[Any]]
+    evaluation: Mapping[str, npt.NDArray[Any]]
+    sha256: str
+
+    @property
+    def n_inputs(self) -> int:
+        """Recorded inputs."""
+        return self.manifest.dataset.n_inputs
+
+    @property
+    def cnn(self) -> Cnn:
+        """The network (kinds hybrid and cascade)."""
+        return _block("cnn", self.manifest.cnn)
+
+    @property
+    def acam(self) -> Acam:
+        """The templates (head acam)."""
+        return _block("acam", self.manifest.acam)
+
+    @property
+    def mbi(self) -> Mbi:
+        """The tables (kinds mbi and cascade)."""
+        return _block("mbi", self.manifest.mbi)
+
+    @property
+    def cascade(self) -> Cascade:
+        """When to fall back (kind cascade)."""
+        return _block("cascade", self.manifest.cascade)
+
+    @property
+    def labels(self) -> npt.NDArray[np.uint8]:
+        """Class of each recorded input, `[n_inputs]` uint8."""
+        return self.evaluation["labels"]
+
+
+def load_workload(folder: Path | str) -> Workload:
+    """Reads and checks a workload folder.
+
+    Raises:
+        WorkloadError: with every fault of the manifest; else every fault of the files; else every wrong
+            array; else every array with a wrong value.
+    """
+    folder = Path(folder)
+    _check_folder(folder)
+    manifest = read_manifest(folder / MANIFEST)
+    hashes = {MODEL: manifest.files.model, EVALUATION: manifest.files.evaluation}
+    read = {name: _read_arrays(folder / name, sha256) for name, sha256 in hashes.items()}
+    _require(problem for _, problems in read.values() for problem in problems)
+    model, evaluation = read[MODEL][0], read[EVALUATION][0]
+    _check_arrays(folder, manifest, model, evaluation)
+    whole = _bytes(folder / MANIFEST) + "".join(hashes.values()).encode()
+    return Workload(folder, manifest, model, evaluation, hashlib.sha256(whole).hexdigest())
+
+
+def _block(name: str, block: BlockT | None) -> BlockT:
+    """The block, which a dataflow may only ask for where the workload's kind has it.
+
+    Raises:
+        InvariantError: if it is not there.
+    """
+    if block is None:
+        raise InvariantError(f"workload: no {name} in a workload of this kind")
+    return block
+
+
+def require_fit(workload: Workload, chip: Chip) -> None:
+    """Refuses a workload that does not fit the chip.
+
+    Raises:
+        WorkloadError: with everything for which the chip is too small, or of the wrong kind.
+    """
+    _require(fit_problems(workload, chip))
+
+
+def _require(problems: Iterator[Problem] | list[Problem]) -> None:
+    found = list(problems)
+    if found:
+        raise WorkloadError(found)
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+    except (OSError, ValueError) as exc:
+        raise WorkloadError([Problem(str(folder), "", _reason(exc), "a workload folder")]) from exc
+    if not is_folder:
+        raise WorkloadError([Problem(str(folder), "", "a file", "a workload folder")])
+
+
+def _reason(exc: OSError | ValueError) -> str:
+    return (getattr(exc, "strerror", None) or str(exc)).lower()
+
+
+def _bytes(path: Path) -> bytes:
+    """Content of a regular file of at most MAX_FILE_BYTES.
+
+    Raises:
+        WorkloadError: if it cannot be read, or is more.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise WorkloadError([Problem(str(path), "", "no regular file", "a readable file")])
+        if status.st_size > MAX_FILE_BYTES:
+            got = f"{status.st_size} bytes"
+            raise WorkloadError([Problem(str(path), "", got, f"at most {MAX_FILE_BYTES}")])
+        return path.read_bytes()
+    except OSError as exc:
+        raise WorkloadError([Problem(str(path), "", _reason(exc), "a readable file")]) from exc
+
+
+def _read_arrays(path: Path, sha256: str) -> tuple[Arrays, list[Problem]]:
+    """The arrays in a file, or why not: it is unreadable, damaged, or not the one the manifest means."""
+    try:
+        content = _bytes(path)
+        arrays = from_safetensors(content)
+    except WorkloadError as exc:
+        return {}, list(exc.problems)
+    except KeyError as exc:  # a type that numpy does not have
+        return {}, [Problem(str(path), "", f"an array of type {exc.args[0]}", "integer arrays")]
+    except (SafetensorError, ValueError, TypeError) as exc:
+        got = f"a truncated or damaged file ({' '.join(str(exc).split())})"
+        return {}, [Problem(str(path), "", got, "a safetensors file")]
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        return {}, [Problem(str(path), "", f"SHA-256 {found}", f"{sha256} (files in {MANIFEST})")]
+    for array in arrays.values():
+        array.flags.writeable = False
+    return arrays, []
+
+
+def _check_arrays(folder: Path, manifest: Manifest, model: Arrays, evaluation: Arrays) -> None:
+    model_file, evaluation_file = str(folder / MODEL), str(folder / EVALUATION)
+    shapes = [
+        *shape_problems(model_file, model, expected_model(manifest)),
+        *shape_problems(evaluation_file, evaluation, expected_evaluation(manifest)),
+    ]
+    _require(shapes)
+    values = [
+        *model_problems(model_file, manifest, model),
+        *evaluation_problems(evaluation_file, manifest, evaluation),
+    ]
+    _require(values)

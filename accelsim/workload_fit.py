@@ -1,0 +1,111 @@
+"""Whether a workload fits a chip: every capacity that the workload exceeds, at once.
+
+How a layer is cut into tiles is the mapping's business: it says itself when a tile buffer is too small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import TYPE_CHECKING
+
+from accelsim.components import distance_array, lut_controller, value_memory, weight_store
+from accelsim.errors import Problem
+from accelsim.manifest import SPLIT_COLUMNS, Acam, Cnn, Mbi
+
+if TYPE_CHECKING:
+    from accelsim.chip import Chip
+    from accelsim.workload import Workload
+
+WEIGHT_BITS = 8
+LOGIT_BYTES = 4
+
+
+def fit_problems(workload: Workload, chip: Chip) -> list[Problem]:
+    """Everything for which `chip` is too small, or of the wrong kind (then only that)."""
+    return list(_Fit(workload, chip).problems())
+
+
+class _Fit:
+    """One comparison of a workload with a chip."""
+
+    def __init__(self, workload: Workload, chip: Chip) -> None:
+        self.workload, self.chip = workload, chip
+
+    def problems(self) -> Iterator[Problem]:
+        manifest, spec = self.workload.manifest, self.chip.spec
+        if manifest.kind != spec.kind:
+            yield self.problem("kind", manifest.kind, f"{spec.kind} (kind of {spec.name})")
+            return
+        if manifest.mbi:
+            yield from self.mbi_problems(manifest.mbi)
+        if manifest.cnn:
+            yield from self.cnn_problems(manifest.cnn)
+        if manifest.acam and "acam" not in self.chip:
+            yield self.problem("cnn.head", "acam", f"argmax ({spec.name} has no instances.acam)")
+        elif manifest.acam:
+            yield from self.acam_problems(manifest.acam)
+
+    def problem(self, path: str, got: str, need: str) -> Problem:
+        return Problem(str(self.workload.folder), path, got, need)
+
+    def at_most(self, path: str, got: int, limit: int, field: str, what: str = "") -> Iterator[Problem]:
+        """A problem if `got` exceeds the limit that a field of the spec sets."""
+        if got > limit:
+            need = f"at most {limit} (instances.{field} of {self.chip.spec.name})"
+            yield self.problem(path, f"{got}{what}", need)
+
+    def cnn_problems(self, cnn: Cnn) -> Iterator[Problem]:
+        buffer, store = self.chip["buffer"].spec, self.chip["weights"].spec
+        for i, layer in enumerate(cnn.layers):
+            value_bytes = LOGIT_BYTES if cnn.ends_at_accumulators(i) else 1
+            n_bytes = prod(layer.in_shape) + prod(layer.out_shape) * value_bytes
+            what = f" bytes of input and output of {layer.name}"
+            yield from self.at_most(f"cnn.layers.{i}", n_bytes, buffer.n_bytes, "buffer.n_bytes", what)
+        # Groups of output channels are encoded apart, which never takes more bits than the whole layer.
+        weights = [self.workload.model[f"{layer.name}.weight"] for layer in cnn.layers]
+        bits = sum(weight_store.stored_bits(store, weight, WEIGHT_BITS) for weight in weights)
+        what = f" bytes of weights ({store.encoding})"
+        yield from self.at_most("cnn.layers", -(-bits // 8), store.n_bytes, "weights.n_bytes", what)
+
+    def acam_problems(self, acam: Acam) -> Iterator[Problem]:
+        array, driver, wta = (self.chip[name].spec for name in ("acam", "driver", "wta"))
+        features = "acam.n_features"
+        yield from self.at_most("acam.n_rows", acam.n_rows, array.n_rows, "acam.n_rows")
+        yield from self.at_most("acam.n_rows", acam.n_rows, wta.n_inputs_max, "wta.n_inputs_max")
+        yield from self.at_most(
+            features, acam.n_features, array.row_cells, "acam.n_segments x instances.acam.segment_cells"
+        )
+        yield from self.at_most(features, acam.n_features, driver.n_columns, "driver.n_columns")
+
+    def mbi_problems(self, mbi: Mbi) -> Iterator[Problem]:
+        pixels, vote = self.chip["pixels"].spec, self.chip["vote"].spec
+        n_pixels = mbi.image.height * mbi.image.width
+        yield from self.at_most("mbi.image", n_pixels, pixels.n_bytes, "pixels.n_bytes", " bytes of pixels")
+        yield from self.at_most("mbi.n_classes", mbi.n_classes, vote.n_classes_max, "vote.n_classes_max")
+        yield from self.key_problems(mbi)
+        values = self.chip["values"].spec
+        n_rows, room = len(self.workload.model["value_hidden"]), value_memory.capacity(values, mbi.value_bits)
+        field, what = "values.n_bytes x instances.values.count", f" value rows of {mbi.value_bits} bits"
+        yield from self.at_most("mbi.value_bits", n_rows, room, field, what)
+
+    def key_problems(self, mbi: Mbi) -> Iterator[Problem]:
+        arrays, controller = self.chip["arrays"].spec, self.chip["controller"].spec
+        if arrays.metric == "manhattan" and SPLIT_COLUMNS % mbi.pixel_bits:
+            why = f"instances.arrays.metric manhattan of {self.chip.spec.name}"
+            yield self.problem("mbi.pixel_bits", str(mbi.pixel_bits), f"a divisor of {SPLIT_COLUMNS} ({why})")
+            return
+        layout = distance_array.split_layout(arrays, mbi.patch_bits, mbi.pixel_bits, mbi.hidden_bits)
+        start = self.workload.model["node_start"]
+        sizes, n_keys = start[1:] - start[:-1], len(self.workload.model["keys"])
+        resident = controller.residency == "resident"
+        held = sizes if resident else [int(sizes.max())]
+        passes = distance_array.passes(arrays, layout)
+        n_sets = lut_controller.sets_needed(held, arrays.n_rows, passes)
+        what = f" sets of arrays for {'all keys' if resident else 'the largest node'}"
+        field = "arrays.count / instances.arrays.n_splits"
+        yield from self.at_most("keys", n_sets, arrays.n_sets, field, what)
+        if not resident:
+            n_bytes = -(-n_keys * mbi.key_bits // 8)
+            room = self.chip["tables"].spec.n_bytes
+            yield from self.at_most("keys", n_bytes, room, "tables.n_bytes", " bytes of keys")

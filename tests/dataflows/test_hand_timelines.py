@@ -1,0 +1,206 @@
+"""Timelines of tiny chips, worked out by hand and written as arithmetic; engine ticks are cycles of 10 ns.
+
+The chips are those of `chips.py`: engine clock 100 MHz (1 tick a cycle), ACAM clock 50 MHz (2 ticks a cycle).
+"""
+
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from accelsim.chip import Chip
+from accelsim.dataflows.block import Block
+from accelsim.engines import events
+from accelsim.jobs import JobBuilder, Timeline
+from accelsim.rng import BLOCK_INPUTS
+from accelsim.run import DATAFLOWS
+from accelsim.workload import Workload, load_workload
+from tests.dataflows import chips
+from tests.workload import builders
+
+
+def run(chip: Chip, workload: Workload, n_inputs: int) -> Timeline:
+    inputs = np.minimum(np.arange(BLOCK_INPUTS), workload.n_inputs - 1)
+    block = Block(0, inputs, np.zeros(BLOCK_INPUTS, dtype=np.int64), seed=0, chip=0)
+    jobs = JobBuilder(chip.services, 0, BLOCK_INPUTS)
+    DATAFLOWS[chip.spec.kind](chip, workload, 0, 0).lay(jobs, block)
+    table, _ = jobs.build(n_inputs)
+    (timeline,) = events.run([table])
+    return timeline
+
+
+def spans(timeline: Timeline, input_number: int) -> list[tuple[str, int, int]]:
+    table = timeline.table
+    names = [f"{table.services[i].name}.{table.ops[o]}" for i, o in zip(table.instance, table.op, strict=True)]
+    return [
+        (name, int(start), int(end))
+        for name, start, end, number in zip(names, timeline.start, timeline.end, table.input, strict=True)
+        if number == input_number
+    ]
+
+
+def edge(tick: int, ticks_per_cycle: int) -> int:
+    return ceil(tick / ticks_per_cycle) * ticks_per_cycle
+
+
+def cnn_spans(begin: int, words: int) -> tuple[list[tuple[str, int, int]], int]:
+    """One 3 x 3 convolution, two channels, 2 x 2 outputs, from `words` input words: its jobs, and its end."""
+    fetch = 1 + (ceil(2 * 9 * 8 / 64) - 1)  # 10 ns for the first word, one a cycle after that
+    load = 1 + (words - 1)
+    compute_at = begin + max(fetch, load)
+    passes = ceil(2 / 2) * ceil(4 / 2)  # two channels on two columns, four pixels on two rows
+    compute = 3 + (passes * 9 - 1)
+    write = 2 + (max(ceil(8 / 2), 1) - 1)  # pipeline of 2, eight outputs in two lanes, one word
+    jobs = [
+        ("weights.fetch", begin, begin + fetch),
+        ("buffer.load", begin, begin + load),
+        ("engine.compute", compute_at, compute_at + compute),
+        ("post.write_back", compute_at + compute, compute_at + compute + write),
+    ]
+    return jobs, compute_at + compute + write
+
+
+def test_hybrid(tmp_path: Path) -> None:
+    builders.write_hybrid(tmp_path / "w", side=3, channels=(2,), n_inputs=2)
+    chip = chips.chip(tmp_path, "hybrid", admission={"max_inputs_in_flight": 2})
+    timeline = run(chip, load_workload(tmp_path / "w"), 2)
+    admit = ceil(9 * 8 / 64)  # nine pixels of 8 bits, 64 bits a cycle
+    cnn, done = cnn_spans(admit, words=ceil(9 / 8))
+    binarise = 1  # eight features, sixteen comparators
+    link = 1 + ceil(0.4)  # one beat of 16 wires, 4 ns of wire
+    crossed = edge(done + binarise + link, 2) + 2 * 2  # two stages of the receiving clock
+    drive = 2 * ceil(12 / 20)
+    search = 2 * ceil((5 + 15.15 + 10) / 20)  # wake, search, combine: one chain, rounded once
+    decide = 2 * ceil((5 + 21) / 20)
+    sense = 2 * ceil((5 + 8) / 20)
+    t = crossed
+    back = [
+        ("binariser.binarise", done, done + binarise),
+        ("link.transfer", done + binarise, done + binarise + link),
+        ("sync.cross", edge(done + binarise + link, 2), crossed),
+        ("driver.drive", t, t + drive),
+        ("acam.search", t + drive, t + drive + search),
+        ("wta.decide", t + drive + search, t + drive + search + decide),
+        ("sense.sense", t + drive + search + decide, t + drive + search + decide + sense),
+    ]
+    assert spans(timeline, 0) == [("admission.admit", 0, admit), *cnn, *back]
+    # The second input is admitted at once. Its weights wait for the store, its tile for the engine's interval of 18.
+    second = {name: (start, end) for name, start, end in spans(timeline, 1)}
+    first_compute = cnn[2][1]
+    assert second["admission.admit"] == (admit, 2 * admit)
+    assert second["weights.fetch"] == (max(2 * admit, admit + 3), max(2 * admit, admit + 3) + 3)
+    assert second["buffer.load"] == (2 * admit, 2 * admit + 2)
+    assert second["engine.compute"][0] == first_compute + 18
+    assert second["sense.sense"][1] - second["engine.compute"][1] in {
+        back[-1][2] - cnn[2][2],
+        back[-1][2] - cnn[2][2] - 1,  # the distance to the next ACAM edge may differ by a tick
+        back[-1][2] - cnn[2][2] + 1,
+    }
+
+
+def lookup_spans(begin: int, n_keys: int) -> tuple[list[tuple[str, int, int]], int]:
+    """One flat table of a glimpse whose route starts at `begin` on idle units: its jobs, and its end."""
+    route = 2
+    compare = ceil((5 + 1 + 3 + 26 + 1 + 1) / 10)  # wake and the five phases
+    convert = ceil((5 + 6) / 10)
+    jobs = [("controller.route", begin, begin + route)]
+    for key in range(n_keys):
+        t = begin + route + key * compare  # the sums are held in the second slot while the next key is compared
+        jobs += [
+            ("arrays.compare", t, t + compare),
+            ("adc.convert", t + compare, t + compare + convert),
+            ("scan.accumulate", t + compare + convert, t + compare + convert + 1),
+        ]
+    end = jobs[-1][2]
+    jobs += [("values.read", end, end + 1), ("vote.accumulate", end + 1, end + 2)]
+    return jobs, end + 2
+
+
+LOOKUP_SIZES: dict[str, Any] = {
+    "side": 4,
+    "n_glimpses": 2,
+    "n_patches": 1,
+    "patch_size": 2,
+    "hidden_bits": 2,
+    "n_tables": 1,
+    "branches": 2,
+    "n_classes": 3,
+}
+
+
+def test_mbi(tmp_path: Path) -> None:
+    builders.write_mbi(tmp_path / "w", **LOOKUP_SIZES, n_inputs=2)
+    chip = chips.chip(tmp_path, "mbi")
+    timeline = run(chip, load_workload(tmp_path / "w"), 2)
+    admit, extract = ceil(16 * 8 / 64), 2  # at most four pixels a glimpse, four a cycle, two cycles of pipeline
+    first, first_end = lookup_spans(admit + extract, 2)
+    # Locations are fixed: the second glimpse is extracted one cycle after the first, and waits for the hidden code.
+    second, second_end = lookup_spans(first_end, 2)
+    decide = 1 + (3 - 1)  # serial argmax over three classes
+    end = second_end + decide
+    expected = [
+        ("admission.admit", 0, admit),
+        ("extractor.extract", admit, admit + extract),
+        *first,
+        ("extractor.extract", admit + 1, admit + 1 + extract),
+        *second,
+        ("vote.decide", second_end, end),
+    ]
+    assert spans(timeline, 0) == expected
+    # One input at a time: the second is the first, shifted by a whole inference.
+    assert spans(timeline, 1) == [(name, start + end, stop + end) for name, start, stop in expected]
+
+
+def test_mbi_without_a_second_slot_compares_and_converts_in_turn(tmp_path: Path) -> None:
+    builders.write_mbi(tmp_path / "w", **LOOKUP_SIZES, n_inputs=1)
+    chip = chips.chip(tmp_path, "mbi", arrays={"slots": 1})
+    timeline = run(chip, load_workload(tmp_path / "w"), 1)
+    compares = [start for name, start, _ in spans(timeline, 0) if name == "arrays.compare"]
+    assert compares[1] - compares[0] == 4 + 2  # the sum lines are busy until their conversion has ended
+
+
+def test_mbi_reloads_nodes_when_tables_are_not_resident(tmp_path: Path) -> None:
+    builders.write_mbi(tmp_path / "w", **LOOKUP_SIZES, n_inputs=1)
+    chip = chips.chip(tmp_path, "mbi", controller={"residency": "reloaded"})
+    timeline = run(chip, load_workload(tmp_path / "w"), 1)
+    by_name: dict[str, tuple[int, int]] = {}
+    for name, start, end in spans(timeline, 0):
+        by_name.setdefault(name, (start, end))
+    routed = by_name["controller.route"][1]
+    fetch = 1 + (ceil(2 * 10 / 64) - 1)  # two keys of ten bits are one word
+    assert by_name["tables.fetch"] == (routed, routed + fetch)
+    assert by_name["arrays.write_row"] == (routed + fetch, routed + fetch + 2 * 1)  # two rows of 10 ns
+    assert by_name["arrays.compare"][0] == routed + fetch + 2
+
+
+def test_cascade(tmp_path: Path) -> None:
+    """Everything is far at the first glimpse, so the lookups stop there and the CNN (conv and dense) answers."""
+    built = builders.write_cascade(tmp_path / "w", **LOOKUP_SIZES, n_inputs=1, channels=(2,), thresholds=[0, 0])
+    assert built.far.all()
+    assert built.distances[0, 0] > 0
+    chip = chips.chip(tmp_path, "cascade")
+    timeline = run(chip, load_workload(tmp_path / "w"), 1)
+    admit, extract = 2, 2
+    lookup, t = lookup_spans(admit + extract, 2)
+    moved = t + ceil(16 / 8)  # sixteen bytes of image, from pixel memory to buffer, a word a cycle
+    conv, conv_end = cnn_spans(moved, words=2)
+    dense_fetch_at = conv[0][2]  # in order, and there is a second slot
+    dense_fetch = 1 + (ceil(3 * 8 * 8 / 64) - 1)
+    load = 1  # eight features are one word
+    compute_at = conv_end + load
+    compute = 3 + (ceil(3 / 2) * ceil(1 / 2) * 8 - 1)  # two passes of eight inputs
+    write = 2 + (ceil(3 * 4 / 8) - 1)  # three 32-bit accumulators are two words
+    end = compute_at + compute + write
+    assert spans(timeline, 0) == [
+        ("admission.admit", 0, admit),
+        ("extractor.extract", admit, admit + extract),
+        *lookup,
+        ("pixels.load", t, moved),
+        *conv,
+        ("weights.fetch", dense_fetch_at, dense_fetch_at + dense_fetch),
+        ("buffer.load", conv_end, conv_end + load),
+        ("engine.compute", compute_at, compute_at + compute),
+        ("post.write_back", compute_at + compute, end),
+        ("vote.decide", end, end + 1 + (3 - 1)),
+    ]

@@ -1,0 +1,125 @@
+"""Imports point one way: a module imports its own layer or those below it, and some arrows are forbidden besides."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "accelsim"
+
+# Module or package → layer. A new one must be given its layer here.
+LAYERS = {
+    **dict.fromkeys(("errors", "units", "jobs"), 0),
+    **dict.fromkeys(("component", "clock", "rng", "yamlfile", "faults", "arrivals", "timing", "template"), 1),
+    "components": 2,
+    **dict.fromkeys(("spec_model", "spec_check", "overrides", "spec", "chip"), 3),
+    **dict.fromkeys(("manifest", "manifest_check", "workload_arrays", "workload_fit", "workload", "datasets"), 3),
+    "mapping": 4,
+    "dataflows": 5,
+    "engines": 6,
+    "account": 7,
+    **dict.fromkeys(("run", "report", "command_run"), 8),
+    "train": 9,
+    "cli": 10,
+}
+
+# Third-party package → the only modules or packages that may import it.
+RESERVED = {
+    "yaml": {"yamlfile"},
+    "simpy": {"engines.events"},
+    "typer": {"cli"},
+    "torch": {"train"},
+    "torchvision": {"train", "datasets"},
+}
+
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+    if path != PACKAGE / "__init__.py"
+)
+
+
+class Import(NamedTuple):
+    """`name` without `accelsim.`; `inner` whether it is ours; `at_load` whether loading the module runs it."""
+
+    name: str
+    inner: bool
+    at_load: bool
+
+
+def imports(module: str) -> Iterator[Import]:
+    """Every import in a module."""
+    path = PACKAGE / Path(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    later = {inner for node in ast.walk(tree) if _runs_later(node) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        for name in _names(node):
+            yield Import(name.removeprefix("accelsim."), name.startswith("accelsim."), node not in later)
+
+
+def _runs_later(node: ast.AST) -> bool:
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def _names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    assert node.level == 0, "imports are absolute"
+    names = [f"{node.module}.{alias.name}" for alias in node.names]
+    return [name if name.removeprefix("accelsim.") in MODULES else str(node.module) for name in names]
+
+
+def layer(module: str) -> int:
+    package = module.partition(".")[0]
+    assert package in LAYERS, f"{module}: give it a layer in tests/test_layers.py"
+    return LAYERS[package]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_one_way(module: str) -> None:
+    package = module.partition(".")[0]
+    for name, inner, at_load in imports(module):
+        if not inner:
+            continue
+        assert layer(name) <= layer(module), f"{module} imports {name}"
+        if package == "components" and module != "components":
+            assert not name.startswith("components"), f"{module} imports {name}"
+        if package == "engines":
+            assert layer(name) == 0 or name.startswith("engines"), f"{module} imports {name}"
+        if name.startswith("train") and package != "train":
+            assert (module, at_load) == ("cli", False), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_reserved_packages(module: str) -> None:
+    for name, inner, _ in imports(module):
+        allowed = RESERVED.get(name.partition(".")[0], {module})
+        assert inner or {module, module.partition(".")[0]} & allowed, f"{module} imports {name}"
+
+
+def test_the_command_line_loads_next_to_nothing() -> None:
+    assert {name for name, inner, at_load in imports("cli") if inner and at_load} == {"errors"}
+
+
+def test_no_cycles() -> None:
+    graph = {module: {name for name, _, at_load in imports(module) if at_load} & set(MODULES) for module in MODULES}
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " → ".join((*trail, module))
+        if module not in done:
+            for name in graph[module]:
+                visit(name, (*trail, module))
+            done.add(module)
+
+    for module in MODULES:
+        visit(module, ())

@@ -1,0 +1,166 @@
+"""Tiny valid workload folders with random contents, for tests: `write_hybrid`, `write_mbi`, `write_cascade`.
+
+What is recorded follows from random images (a CNN and a lookup written apart from accelsim's, for small
+sizes), so a run from the images must give what a run from the recordings gives. `Built` also says what the
+workload answers.
+`write_folder(folder, parts)` writes parts that a test has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+from safetensors.numpy import save
+
+from tests.workload.cnn_parts import Head, add_acam, add_cnn
+from tests.workload.parts import Built, start
+from tests.workload.table_parts import add_tables, glimpse
+
+Decision = Literal["vote", "last"]
+
+
+def write_folder(folder: Path, parts: Built) -> Path:
+    """Writes the three files, with hashes that agree; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    hashes = {}
+    for name, arrays in (("model.safetensors", parts.model), ("eval.safetensors", parts.evaluation)):
+        content = save({key: np.ascontiguousarray(array) for key, array in arrays.items()})
+        hashes[name] = hashlib.sha256(content).hexdigest()
+        (folder / name).write_bytes(content)
+    manifest = {**parts.manifest, "files": {**hashes, **parts.manifest.get("files", {})}}
+    (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def write_hybrid(folder: Path, seed: int = 0, **sizes: Any) -> Built:
+    """Writes a hybrid workload; sizes as `hybrid` takes them."""
+    return _written(folder, hybrid(seed, **sizes))
+
+
+def write_mbi(folder: Path, seed: int = 0, **sizes: Any) -> Built:
+    """Writes an MBI workload; sizes as `mbi` takes them."""
+    return _written(folder, mbi(seed, **sizes))
+
+
+def write_cascade(folder: Path, seed: int = 0, **sizes: Any) -> Built:
+    """Writes a cascade workload; sizes as `cascade` takes them."""
+    return _written(folder, cascade(seed, **sizes))
+
+
+def _written(folder: Path, parts: Built) -> Built:
+    write_folder(folder, parts)
+    return parts
+
+
+def hybrid(
+    seed: int = 0,
+    *,
+    n_inputs: int = 8,
+    side: int = 8,
+    channels: tuple[int, ...] = (4, 2),
+    dense_features: int | None = None,
+    max_pool: int = 1,
+    n_rows: int = 5,
+    n_classes: int = 3,
+    feature_levels: int = 2,
+) -> Built:
+    """A CNN of 3 x 3 convolutions (and a dense layer when `dense_features` is given) with an ACAM head.
+
+    Args:
+        side: of the square image.
+        channels: output channels of the convolutions; the first has stride 2.
+        max_pool: of the first convolution.
+        n_rows: templates.
+    """
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (n_inputs, side, side), dtype=np.uint8)
+    parts = start("hybrid", rng, images, n_classes)
+    features = add_cnn(parts, rng, channels, max_pool, "acam", dense_features)
+    parts.predicted = add_acam(parts, rng, features, n_rows, n_classes, feature_levels)
+    return parts
+
+
+def mbi(
+    seed: int = 0,
+    *,
+    n_inputs: int = 8,
+    side: int = 8,
+    n_glimpses: int = 3,
+    n_patches: int = 2,
+    patch_size: int = 2,
+    pixel_bits: int = 2,
+    hidden_bits: int = 12,
+    n_tables: int = 3,
+    depth: int = 1,
+    branches: int = 4,
+    n_classes: int = 3,
+    decision: Decision = "vote",
+    metric: Literal["circuit", "manhattan"] = "circuit",
+) -> Built:
+    """Lookup tables, one for each glimpse and table.
+
+    Args:
+        side: of the square image.
+        depth: most levels of a tree; 1 gives flat tables. Deeper trees are ragged.
+        branches: most keys a node; tables of depth 1 have exactly so many.
+    """
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (n_inputs, side, side), dtype=np.uint8)
+    parts = start("mbi", rng, images, n_classes)
+    geometry = {
+        "image": {"height": side, "width": side},
+        "patch_size": patch_size,
+        "pixel_bits": pixel_bits,
+        "pixel_thresholds": [(i + 1) * 256 // 2**pixel_bits for i in range(2**pixel_bits - 1)],
+        "hidden_bits": hidden_bits,
+        "n_tables": n_tables,
+        "n_classes": n_classes,
+        "decision": decision,
+        "value_bits": hidden_bits // n_tables + 8 * n_classes,
+        "metric": metric,
+        "glimpses": [glimpse(rng, n_patches, side) for _ in range(n_glimpses)],
+    }
+    add_tables(parts, rng, geometry, depth, branches)
+    return parts
+
+
+def cascade(
+    seed: int = 0,
+    *,
+    head: Head = "argmax",
+    abort: Literal["first_far", "after_all"] = "first_far",
+    thresholds: list[int] | None = None,
+    channels: tuple[int, ...] = (4, 2),
+    n_rows: int = 5,
+    feature_levels: int = 2,
+    **lookup: Any,
+) -> Built:
+    """A lookup with a CNN to fall back to.
+
+    Args:
+        thresholds: one a glimpse; by default such that about half of the inputs fall back.
+        lookup: as `mbi` takes it.
+    """
+    parts = mbi(seed, **lookup)
+    rng = np.random.default_rng([seed, 1])
+    n_classes = parts.manifest["mbi"]["n_classes"]
+    parts.manifest |= {"kind": "cascade", "name": "tiny_cascade"}
+    limits = _halving(parts) if thresholds is None else thresholds
+    parts.manifest["cascade"] = {"thresholds": limits, "abort": abort}
+    outputs = add_cnn(parts, rng, channels, 1, head, n_classes if head == "argmax" else None)
+    if head == "acam":
+        fallback = add_acam(parts, rng, outputs, n_rows, n_classes, feature_levels)
+    else:
+        fallback = outputs.argmax(axis=1)
+    parts.far = np.array((parts.distances > limits).any(axis=1))
+    parts.predicted = np.where(parts.far, fallback, parts.predicted)
+    return parts
+
+
+def _halving(parts: Built) -> list[int]:
+    """One threshold for all glimpses that half of the inputs exceed in some glimpse."""
+    return [int(np.median(parts.distances.max(axis=1)))] * parts.distances.shape[1]

@@ -1,0 +1,198 @@
+"""What does not fit a chip: the whole message, for every capacity."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accelsim.chip import Chip, Instance
+from accelsim.clock import Clocks
+from accelsim.components import COMPONENTS
+from accelsim.errors import WorkloadError
+from accelsim.spec import Spec
+from accelsim.workload import Workload, load_workload, require_fit
+from accelsim.workload_fit import fit_problems
+from tests.workload.builders import write_cascade, write_hybrid, write_mbi
+
+# Role → component, and the fields that fitting depends on: each just large enough for `workloads`.
+ROOM: dict[str, tuple[str, dict[str, Any]]] = {
+    "buffer": ("sram_buffer", {"n_bytes": 8 * 8 + 4 * 4 * 4}),
+    "weights": ("weight_store", {"n_bytes": 4 * 9 + 2 * 4 * 9, "encoding": "dense"}),
+    "acam": ("acam_array", {"n_rows": 5, "n_segments": 4, "segment_cells": 8}),
+    "driver": ("column_driver", {"n_columns": 32}),
+    "wta": ("winner_take_all", {"n_inputs_max": 5}),
+    "pixels": ("sram_buffer", {"n_bytes": 64}),
+    "controller": ("lut_controller", {"residency": "resident"}),
+    "tables": ("weight_store", {"n_bytes": 36 * 28 // 8}),
+    "arrays": (
+        "distance_array",
+        {"n_rows": 8, "n_cols": 32, "n_splits": 2, "count": 10, "metric": "circuit"},
+    ),
+    "values": ("value_memory", {"n_bytes": 36 * 32 // 8, "word_bits": 32, "count": 1}),
+    "vote": ("vote", {"n_classes_max": 3}),
+}
+CNN = ("buffer", "weights")
+ACAM = ("acam", "driver", "wta")
+MBI = ("pixels", "controller", "tables", "arrays", "values", "vote")
+ROLES = {"hybrid": CNN + ACAM, "mbi": MBI, "cascade": MBI + CNN, "cascade_acam": MBI + CNN + ACAM}
+
+
+def chip(kind: str, **changes: Any) -> Chip:
+    """A chip of `ROLES[kind]`; a change is `role__field=value`. Fields that fitting ignores are not there."""
+    instances = {}
+    for role in ROLES[kind]:
+        component, fields = ROOM[role]
+        given = {name.split("__")[1]: value for name, value in changes.items() if name.split("__")[0] == role}
+        spec = COMPONENTS[component].spec.model_construct(component=component, **{**fields, **given})
+        instances[role] = Instance(role, COMPONENTS[component], spec, 1, 1)
+    spec = Spec.model_construct(kind=kind.partition("_")[0], name="chip")
+    return Chip(spec, Clocks.from_mhz({"clock": 1}), instances)
+
+
+def limit(most: int, field: str) -> str:
+    return f", need at most {most} (instances.{field} of chip)"
+
+
+@pytest.fixture(scope="module")
+def workloads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workload]:
+    folder = tmp_path_factory.mktemp("workloads")
+    write_hybrid(folder / "hybrid")
+    write_mbi(folder / "mbi")
+    write_cascade(folder / "cascade", channels=(2,))
+    write_cascade(folder / "cascade_acam", head="acam")
+    return {name: load_workload(folder / name) for name in ROLES}
+
+
+def messages(workload: Workload, chip: Chip) -> list[str]:
+    return [str(problem).removeprefix(f"{workload.folder} ") for problem in fit_problems(workload, chip)]
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "mbi", "cascade", "cascade_acam"])
+def test_fits_exactly(workloads: dict[str, Workload], kind: str) -> None:
+    room = {"buffer__n_bytes": 128, "weights__n_bytes": 200}
+    require_fit(workloads[kind], chip(kind, **(room if kind == "cascade" else {})))
+
+
+HYBRID = [
+    (
+        {"buffer__n_bytes": 127},
+        ["cnn.layers.0: got 128 bytes of input and output of conv1" + limit(127, "buffer.n_bytes")],
+    ),
+    (
+        {"buffer__n_bytes": 95},
+        [
+            "cnn.layers.0: got 128 bytes of input and output of conv1" + limit(95, "buffer.n_bytes"),
+            "cnn.layers.1: got 96 bytes of input and output of conv2" + limit(95, "buffer.n_bytes"),
+        ],
+    ),
+    (
+        {"weights__n_bytes": 107},
+        ["cnn.layers: got 108 bytes of weights (dense)" + limit(107, "weights.n_bytes")],
+    ),
+    ({"acam__n_rows": 4}, ["acam.n_rows: got 5" + limit(4, "acam.n_rows")]),
+    ({"wta__n_inputs_max": 4}, ["acam.n_rows: got 5" + limit(4, "wta.n_inputs_max")]),
+    (
+        {"acam__segment_cells": 7, "driver__n_columns": 31},
+        [
+            "acam.n_features: got 32" + limit(28, "acam.n_segments x instances.acam.segment_cells"),
+            "acam.n_features: got 32" + limit(31, "driver.n_columns"),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), HYBRID)
+def test_hybrid(workloads: dict[str, Workload], changes: dict[str, Any], expected: list[str]) -> None:
+    assert messages(workloads["hybrid"], chip("hybrid", **changes)) == expected
+
+
+def test_run_length_encoding_counts(workloads: dict[str, Workload]) -> None:
+    # Each non-zero weight takes 8 + 2 bits; four zeros that the 2 bits cannot say take an entry more.
+    n_entries = 0
+    for name in ("conv1.weight", "conv2.weight"):
+        run = 0
+        for weight in workloads["hybrid"].model[name].ravel():
+            n_entries += run // 4 + 1 if weight else 0
+            run = 0 if weight else run + 1
+    n_bytes = -(-n_entries * 10 // 8)
+    fields = {"weights__encoding": "run_length", "weights__index_bits": 2}
+    assert messages(workloads["hybrid"], chip("hybrid", weights__n_bytes=n_bytes, **fields)) == []
+    assert messages(workloads["hybrid"], chip("hybrid", weights__n_bytes=n_bytes - 1, **fields)) == [
+        f"cnn.layers: got {n_bytes} bytes of weights (run_length)" + limit(n_bytes - 1, "weights.n_bytes")
+    ]
+
+
+TABLES = [
+    ({"pixels__n_bytes": 63}, ["mbi.image: got 64 bytes of pixels" + limit(63, "pixels.n_bytes")]),
+    ({"vote__n_classes_max": 2}, ["mbi.n_classes: got 3" + limit(2, "vote.n_classes_max")]),
+    (
+        {"values__n_bytes": 143},
+        [
+            "mbi.value_bits: got 36 value rows of 28 bits"
+            + limit(35, "values.n_bytes x instances.values.count")
+        ],
+    ),
+    # 9 nodes of 4 keys: two lie in the 8 rows of a set, so 5 sets of 2 arrays.
+    (
+        {"arrays__count": 8},
+        ["keys: got 5 sets of arrays for all keys" + limit(4, "arrays.count / instances.arrays.n_splits")],
+    ),
+    # One array a key: both splits of a key go into it, a row each, so 9 x 8 rows are 9 sets of 8 rows.
+    (
+        {"arrays__count": 8, "arrays__n_splits": 1},
+        ["keys: got 9 sets of arrays for all keys" + limit(8, "arrays.count / instances.arrays.n_splits")],
+    ),
+    ({"controller__residency": "reloaded", "arrays__count": 2}, []),
+    (
+        {"controller__residency": "reloaded", "arrays__count": 2, "arrays__n_rows": 3},
+        [
+            "keys: got 2 sets of arrays for the largest node"
+            + limit(1, "arrays.count / instances.arrays.n_splits")
+        ],
+    ),
+    (
+        {"controller__residency": "reloaded", "tables__n_bytes": 125},
+        ["keys: got 126 bytes of keys" + limit(125, "tables.n_bytes")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), TABLES)
+def test_mbi(workloads: dict[str, Workload], changes: dict[str, Any], expected: list[str]) -> None:
+    assert messages(workloads["mbi"], chip("mbi", **changes)) == expected
+
+
+def test_pixels_that_lie_in_two_splits(tmp_path: Path) -> None:
+    write_mbi(tmp_path, pixel_bits=3, n_patches=1)
+    assert messages(load_workload(tmp_path), chip("mbi", arrays__metric="manhattan")) == [
+        "mbi.pixel_bits: got 3, need a divisor of 32 (instances.arrays.metric manhattan of chip)"
+    ]
+
+
+def test_kind(workloads: dict[str, Workload]) -> None:
+    assert messages(workloads["hybrid"], chip("mbi")) == ["kind: got hybrid, need mbi (kind of chip)"]
+
+
+def test_cascade_without_an_acam(workloads: dict[str, Workload]) -> None:
+    assert messages(workloads["cascade_acam"], chip("cascade")) == [
+        "cnn.head: got acam, need argmax (chip has no instances.acam)"
+    ]
+
+
+def test_logits_take_four_bytes(workloads: dict[str, Workload]) -> None:
+    changes = {"buffer__n_bytes": 2 * 4 * 4 + 3 * 4 - 1, "weights__n_bytes": 1000}
+    assert messages(workloads["cascade"], chip("cascade", **changes))[-1] == (
+        "cnn.layers.1: got 44 bytes of input and output of fc" + limit(43, "buffer.n_bytes")
+    )
+
+
+def test_everything_comes_in_one_error(workloads: dict[str, Workload]) -> None:
+    small = chip("cascade_acam", pixels__n_bytes=1, buffer__n_bytes=100, acam__n_rows=1)
+    folder = workloads["cascade_acam"].folder
+    with pytest.raises(WorkloadError) as caught:
+        require_fit(workloads["cascade_acam"], small)
+    assert str(caught.value).splitlines() == [
+        f"{folder} mbi.image: got 64 bytes of pixels" + limit(1, "pixels.n_bytes"),
+        f"{folder} cnn.layers.0: got 128 bytes of input and output of conv1" + limit(100, "buffer.n_bytes"),
+        f"{folder} acam.n_rows: got 5" + limit(1, "acam.n_rows"),
+    ]
