@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +20,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+train_app = typer.Typer(
+    help="Make workloads: trained ones (needs torch and the data sets) and the papers' generated geometry.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(train_app, name="train")
 
 Overrides = Annotated[
     list[str],
@@ -143,6 +152,103 @@ def run(
     command_run.run(
         command_run.Request(spec, workload, inputs, overrides, chips, arrivals, seed, data_root, out)
     )
+
+
+DataRoot = Annotated[Path, typer.Option(help="Folder with MNIST/ and cifar-10-batches-py/, as torchvision has them.")]
+Out = Annotated[Path, typer.Option(help="Workload folder to write.")]
+Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training images.")]
+Seed = Annotated[int, typer.Option(min=0, help="Key of every random draw.")]
+Checkpoint = Annotated[Path | None, typer.Option(help="File to resume from and to save to after each epoch.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first images of each split, for a quick try.")]
+
+DEFAULT_DATA_ROOT = Path("../shared/data")
+
+
+@contextmanager
+def _needs_torch() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        if exc.name not in ("torch", "torchvision"):
+            raise
+        raise UsageError(f"train: got no {exc.name}, need pip install 'accelsim[train]'") from exc
+
+
+def _checkpoint(given: Path | None, out: Path) -> Path:
+    """Where training resumes: beside the other runs, never inside the workload."""
+    path = given or Path("runs") / f"train-{out.name}.pt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@train_app.command("hybrid")
+def train_hybrid(
+    out: Out,
+    data_root: DataRoot = DEFAULT_DATA_ROOT,
+    epochs: Epochs = 60,
+    seed: Seed = 0,
+    checkpoint: Checkpoint = None,
+    limit: Limit = None,
+) -> None:
+    """Train a CNN on greyscale CIFAR-10 and make its ACAM templates."""
+    with _needs_torch():
+        from accelsim.train import hybrid
+
+    at = _checkpoint(checkpoint, out)
+    hybrid.train_hybrid(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
+
+
+@train_app.command("mbi")
+def train_mbi(
+    out: Out,
+    data_root: DataRoot = DEFAULT_DATA_ROOT,
+    epochs: Epochs = 120,
+    seed: Seed = 0,
+    checkpoint: Checkpoint = None,
+    limit: Limit = None,
+) -> None:
+    """Train lookup tables on MNIST."""
+    with _needs_torch():
+        from accelsim.train import mbi
+
+    at = _checkpoint(checkpoint, out)
+    mbi.train_mbi(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
+
+
+@train_app.command("cascade")
+def train_cascade(
+    out: Out,
+    mbi: Annotated[Path, typer.Option(help="Workload folder with the trained tables.")],
+    data_root: DataRoot = DEFAULT_DATA_ROOT,
+    epochs: Epochs = 30,
+    seed: Seed = 0,
+    checkpoint: Checkpoint = None,
+    limit: Limit = None,
+) -> None:
+    """Train a small CNN for MNIST as the fallback of trained tables."""
+    with _needs_torch():
+        from accelsim.train import cascade
+
+    at = _checkpoint(checkpoint, out)
+    cascade.train_cascade(
+        data_root=data_root, mbi=mbi, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit
+    )
+
+
+@train_app.command("paper-hybrid")
+def paper_hybrid(out: Out, seed: Seed = 0) -> None:
+    """Generate the workload of the hybrid paper's geometry (no training)."""
+    from accelsim.train.paper import generate_paper_hybrid
+
+    generate_paper_hybrid(out, seed)
+
+
+@train_app.command("paper-mbi")
+def paper_mbi(out: Out, seed: Seed = 0) -> None:
+    """Generate the workload of the MBI paper's geometry (no training)."""
+    from accelsim.train.paper import generate_paper_mbi
+
+    generate_paper_mbi(out, seed)
 
 
 def _write(path: Path, text: str, mode: Any) -> None:

@@ -1,0 +1,121 @@
+"""The parts of README.md that accelsim prints. `python -m tests.readme` writes them anew; a test keeps them true."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from accelsim.report.table import picojoules, seconds
+from accelsim.workload import load_workload
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+OUTPUT = re.compile(r"<!-- output: accelsim (?P<command>[^\n]*) -->\n```\n.*?```", re.DOTALL)
+TABLE = re.compile(r"<!-- table: (?P<name>\w+) -->\n(?:\|[^\n]*\n)*")
+BAD_EDITS = (
+    ("\n    match_pj: ", "\n    mach_pj: "),
+    ("\n    n_rows: 10", "\n    n_rows: ten"),
+    ("\n    component: winner_take_all", "\n    component: winner_takes_all"),
+)
+LOADS = [
+    ("hybrid_physical", "cifar10_hybrid"),
+    ("mbi_physical", "mnist_mbi"),
+    ("full_chip", "mnist_cascade"),
+]
+
+
+def accelsim(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Runs the command line, 100 columns wide."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    command = [sys.executable, "-m", "accelsim.cli", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def run_output(command: str) -> str:
+    """What `accelsim run …` prints, but for the files it wrote."""
+    with tempfile.TemporaryDirectory() as out:
+        printed = accelsim(*command.split(), "--out", out).stdout
+    lines = [line.rstrip() for line in printed.splitlines() if not line.startswith("wrote ")]
+    return "\n".join(lines) + "\n"
+
+
+def bad_check_output() -> str:
+    """What `accelsim check` says of a spec with three mistakes."""
+    text = (ROOT / "arch_specs" / "hybrid_paper.yaml").read_text(encoding="utf-8")
+    for old, new in BAD_EDITS:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "mine.yaml").write_text(text, encoding="utf-8")
+        done = accelsim("check", "mine.yaml", cwd=Path(folder))
+    assert done.returncode == 2
+    return "$ accelsim check mine.yaml\n" + done.stderr
+
+
+def load_table() -> str:
+    """Time and energy of the physical chips for one input at a time and at saturation."""
+    rows = ["| chip, workload | load | latency | inputs/s | dynamic pJ | static pJ | total pJ |"]
+    rows.append("|---|---|---:|---:|---:|---:|---:|")
+    for spec, workload in LOADS:
+        for load, in_flight in (("one at a time", 1), ("saturation", 8)):
+            figures = summary(spec, workload, in_flight)
+            cells = (
+                f"`{spec}`, `{workload}`",
+                load,
+                seconds(figures["latency_s"]["mean"]),
+                f"{figures['throughput_per_s']:,.0f}",
+                *(picojoules(figures[f"energy_{part}pj"]["mean"]) for part in ("dynamic_", "static_", "")),
+            )
+            rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def summary(spec: str, workload: str, in_flight: int) -> dict[str, dict[str, float]]:
+    """`summary.json` of a run with so many inputs in flight."""
+    with tempfile.TemporaryDirectory() as out:
+        files = (f"arch_specs/{spec}.yaml", f"workloads/{workload}")
+        edit = f"instances.admission.max_inputs_in_flight={in_flight}"
+        done = accelsim("run", *files, "--set", edit, "--out", out)
+        assert done.returncode == 0, done.stderr
+        figures: dict[str, dict[str, float]] = json.loads((Path(out) / "summary.json").read_text())
+    return figures
+
+
+def shipped_table() -> str:
+    """The shipped workloads and what was measured on them."""
+    rows = ["| workload | runs on | method | recorded inputs | accuracy |", "|---|---|---|---:|---|"]
+    chips = {"hybrid": "`hybrid_*`", "mbi": "`mbi_*`", "cascade": "`full_chip`"}
+    for folder in sorted((ROOT / "workloads").iterdir()):
+        manifest = load_workload(folder).manifest
+        measured = manifest.accuracy.measured
+        accuracy = "none (generated)" if measured is None else f"{measured:.2%}"
+        recorded = f"{manifest.dataset.n_inputs:,}"
+        cells = (f"`{manifest.name}`", chips[manifest.kind], manifest.method, recorded, accuracy)
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+TABLES: dict[str, Callable[[], str]] = {"load": load_table, "shipped": shipped_table}
+
+
+def filled(text: str) -> str:
+    """The page with every output and table written anew."""
+
+    def output(found: re.Match[str]) -> str:
+        command = found["command"]
+        printed = bad_check_output() if command.startswith("check") else run_output(command)
+        return f"<!-- output: accelsim {command} -->\n```\n{printed}```"
+
+    text = OUTPUT.sub(output, text)
+    return TABLE.sub(lambda found: f"<!-- table: {found['name']} -->\n{TABLES[found['name']]()}", text)
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    print(f"wrote {README}")

@@ -1,0 +1,203 @@
+"""`accelsim run` as a user meets it: what it prints and writes, and one clear line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HYBRID, MBI = ROOT / "arch_specs/hybrid_paper.yaml", ROOT / "arch_specs/mbi_paper.yaml"
+PAPER_HYBRID, PAPER_MBI = ROOT / "workloads/paper_hybrid", ROOT / "workloads/paper_mbi"
+
+# The contract of design.md §8: these keys stay.
+SUMMARY_KEYS = {
+    "schema_version", "command", "spec", "spec_sha256", "overrides", "workload", "workload_sha256", "method",
+    "accounting", "engine", "arrivals", "seed", "n_inputs", "n_chips", "n_jobs", "accuracy", "accuracy_ideal",
+    "accuracy_ci95", "accuracy_per_chip", "coverage", "tie_rate", "latency_s", "response_s", "throughput_per_s",
+    "tick_hz", "makespan_ticks", "makespan_s", "cycles", "energy_pj", "energy_dynamic_pj", "energy_static_pj",
+    "energy_by_instance_pj", "energy_by_action_pj", "energy_by_basis_pj", "programming", "area_by_instance_um2",
+    "utilisation", "timeline_sha256", "versions",
+}
+
+
+def accelsim(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "accelsim.cli", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """Exit code 2 and one line on stderr that says these things."""
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    for part in parts:
+        assert part in lines[0]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    out = tmp_path_factory.mktemp("run")
+    done = accelsim("run", HYBRID, PAPER_HYBRID, "--inputs", 32, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out, done.stdout
+
+
+def test_the_main_job_prints_what_it_found(finished: tuple[Path, str]) -> None:
+    text = " ".join(finished[1].split())
+    figures = ("96,230.0", "1,450.4", "97,680.4 pJ")
+    for part in ("accounting: paper-claim", *figures, "latency", "throughput", "Not charged"):
+        assert part in text
+
+
+def test_summary_keeps_its_contract(finished: tuple[Path, str]) -> None:
+    summary = json.loads((finished[0] / "summary.json").read_text())
+    assert set(summary) >= SUMMARY_KEYS
+    assert summary["energy_pj"]["mean"] == pytest.approx(96_230 + 1450.4)
+    assert summary["accuracy"] is None  # labels of a generated workload carry no meaning
+    assert summary["area_by_instance_um2"]["acam"] is None
+    states = summary["utilisation"]["engine"]
+    assert sum(states.values()) == pytest.approx(1)
+    assert sum(summary["energy_by_instance_pj"].values()) == pytest.approx(summary["energy_pj"]["mean"])
+    assert sum(summary["energy_by_basis_pj"].values()) == pytest.approx(summary["energy_pj"]["mean"])
+
+
+def test_files_agree_with_each_other(finished: tuple[Path, str]) -> None:
+    out, _ = finished
+    summary = json.loads((out / "summary.json").read_text())
+    inputs = pq.read_table(out / "inputs.parquet").to_pydict()
+    assert inputs["input"] == list(range(32))
+    assert sum(inputs["energy_pj"]) == pytest.approx(summary["energy_pj"]["total"])
+    assert sum(inputs["latency_s"]) / 32 == pytest.approx(summary["latency_s"]["mean"])
+    with (out / "energy.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["instance", "action", "phase", "count", "unit_pj", "energy_pj", "basis", "source"]
+    assert sum(float(row["energy_pj"]) for row in rows) == pytest.approx(summary["energy_pj"]["total"])
+    for row in rows:
+        assert float(row["count"]) * float(row["unit_pj"]) == pytest.approx(float(row["energy_pj"]))
+        assert row["source"]
+
+
+def test_a_subset_is_the_beginning_of_the_whole(finished: tuple[Path, str], tmp_path: Path) -> None:
+    assert accelsim("run", HYBRID, PAPER_HYBRID, "--inputs", 5, "--out", tmp_path).returncode == 0
+    few, many = (pq.read_table(out / "inputs.parquet").to_pydict() for out in (tmp_path, finished[0]))
+    for column in ("predicted", "tied", "start_s", "end_s", "energy_dynamic_pj"):
+        assert few[column] == many[column][:5]
+
+
+def test_one_edit_changes_exactly_that(finished: tuple[Path, str], tmp_path: Path) -> None:
+    edit = "instances.acam.match_pj=0.37"
+    assert accelsim("run", HYBRID, PAPER_HYBRID, "--inputs", 32, "--set", edit, "--out", tmp_path).returncode == 0
+    before, after = (json.loads((out / "summary.json").read_text()) for out in (finished[0], tmp_path))
+    assert after["overrides"] == [edit]
+    assert after["spec_sha256"] != before["spec_sha256"]
+    assert after["timeline_sha256"] == before["timeline_sha256"]
+    moved = {
+        name: after["energy_by_action_pj"][name] - pj
+        for name, pj in before["energy_by_action_pj"].items()
+        if after["energy_by_action_pj"][name] != pj
+    }
+    assert list(moved) == ["acam.match"]
+    assert after["energy_by_action_pj"]["acam.match"] == pytest.approx(2 * before["energy_by_action_pj"]["acam.match"])
+    assert after["energy_by_basis_pj"]["edited"] == pytest.approx(after["energy_by_action_pj"]["acam.match"])
+
+
+def test_several_chips_and_arrivals(tmp_path: Path) -> None:
+    options = ("--inputs", 4, "--chips", 2, "--arrivals", "interval:2e6")
+    done = accelsim("run", HYBRID, PAPER_HYBRID, *options, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "from arrival to answer" in done.stdout
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["n_chips"] == 2
+    assert summary["throughput_per_s"] == pytest.approx(4 / (3 * 2e-3 + summary["latency_s"]["mean"]))
+    assert pq.read_table(tmp_path / "inputs.parquet").to_pydict()["chip"] == [0] * 4 + [1] * 4
+
+
+def test_without_a_workload_the_generated_one_is_run(tmp_path: Path) -> None:
+    assert accelsim("run", HYBRID, "--inputs", 1, "--out", tmp_path).returncode == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["workload"].endswith("paper_hybrid")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ((HYBRID, "no/such/folder"), ("no/such/folder",)),
+        ((HYBRID, PAPER_MBI), ("kind", "hybrid")),
+        (("no_such.yaml", PAPER_HYBRID), ("no_such.yaml",)),
+        ((HYBRID, PAPER_HYBRID, "--inputs", 0), ("--inputs", "got 0", "need 1 to 256")),
+        ((HYBRID, PAPER_HYBRID, "--inputs", 257), ("--inputs", "got 257", "need 1 to 256")),
+        ((HYBRID, PAPER_HYBRID, "--arrivals", "often"), ("--arrivals", "'often'")),
+        ((HYBRID, PAPER_HYBRID, "--set", "instances.acam.mach_pj=1"), ("instances.acam.match_pj",)),
+        ((HYBRID, PAPER_HYBRID, "--engine", "warp"), ("--engine", "'warp'")),
+        ((HYBRID, PAPER_HYBRID, "--out", "/proc/nowhere"), ("--out", "/proc/nowhere")),
+        ((HYBRID, PAPER_HYBRID, "--out", HYBRID), ("--out", "hybrid_paper.yaml")),
+        ((HYBRID, PAPER_HYBRID, "--data-root", "/nowhere"), ("--data-root", "generated")),
+    ],
+)
+def test_one_clear_line(tmp_path: Path, arguments: tuple[object, ...], parts: tuple[str, ...]) -> None:
+    out = () if "--out" in arguments else ("--out", tmp_path / "out")
+    refused(accelsim("run", *arguments, *out), *parts)
+
+
+@pytest.mark.parametrize(
+    ("damage", "parts"),
+    [
+        ("truncate", ("model.safetensors",)),
+        ("flip", ("model.safetensors", "SHA-256")),
+        ("remove", ("eval.safetensors",)),
+    ],
+)
+def test_a_damaged_workload_is_refused_and_earlier_results_stay(
+    tmp_path: Path, damage: str, parts: tuple[str, ...]
+) -> None:
+    folder, out = tmp_path / "workload", tmp_path / "out"
+    shutil.copytree(PAPER_HYBRID, folder)
+    assert accelsim("run", HYBRID, folder, "--inputs", 1, "--out", out).returncode == 0
+    earlier = {path.name: path.read_bytes() for path in out.iterdir()}
+    model = folder / "model.safetensors"
+    content = bytearray(model.read_bytes())
+    if damage == "truncate":
+        model.write_bytes(content[: len(content) // 2])
+    elif damage == "flip":
+        content[-1] ^= 1
+        model.write_bytes(content)
+    else:
+        (folder / "eval.safetensors").unlink()
+    refused(accelsim("run", HYBRID, folder, "--inputs", 1, "--out", out), *parts)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == earlier
+
+
+def test_an_interrupt_is_one_line_and_leaves_earlier_results(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert accelsim("run", MBI, PAPER_MBI, "--inputs", 1, "--out", out).returncode == 0
+    earlier = {path.name: path.read_bytes() for path in out.iterdir()}
+    many = ("--inputs", "256", "--chips", "50")
+    command = [sys.executable, "-m", "accelsim.cli", "run", str(MBI), str(PAPER_MBI), *many]
+    process = subprocess.Popen(
+        [*command, "--out", str(out)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(5)
+    assert process.poll() is None  # fifty chips take minutes
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stdout == ""
+    assert stderr.strip().splitlines()[-1] == "interrupted"
+    assert "Traceback" not in stderr
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == earlier
