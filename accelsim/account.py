@@ -121,19 +121,19 @@ def programming(chip: Chip, written: Mapping[str, Programmed]) -> dict[str, Any]
         written: instance name → what was programmed into it.
 
     Returns:
-        `{energy_pj, time_s, by_instance_pj}`; instances are written one after the other.
+        `{energy_pj, time_s, by_action: {"instance.action": {count, unit_pj, energy_pj}}}`; instances are written one
+        after the other.
     """
-    by_instance = {}
+    by_action = {}
     for name, result in written.items():
         instance = chip[name]
-        fields = instance.component.programming
-        by_instance[name] = math.fsum(
-            count * float(getattr(instance.spec, fields[action])) for action, count in result.activity.items()
-        )
+        for action, count in result.activity.items():
+            unit = float(getattr(instance.spec, instance.component.programming[action]))
+            by_action[f"{name}.{action}"] = {"count": count, "unit_pj": unit, "energy_pj": count * unit}
     return {
-        "energy_pj": math.fsum(by_instance.values()),
+        "energy_pj": math.fsum(entry["energy_pj"] for entry in by_action.values()),
         "time_s": float(sum((result.time_ns for result in written.values()), Fraction(0)) / 10**9),
-        "by_instance_pj": by_instance,
+        "by_action": by_action,
     }
 
 

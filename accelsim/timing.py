@@ -55,7 +55,6 @@ class _Pending:
     start: IntArray = field(default_factory=lambda: _NONE)
     request: IntArray = field(default_factory=lambda: _NONE)
     released: IntArray = field(default_factory=lambda: _NONE)
-    last_start: int = 0
     busy_until: int = 0
     busy: int = 0
     blocked: int = 0
@@ -71,13 +70,14 @@ class _Pending:
         ready = np.ones(len(self.start), dtype=bool) if before is None else self.start < before
         if not ready.any():
             return
-        order = np.argsort(self.start[ready], kind="stable")
+        # Jobs that start together were granted in the order of their requests.
+        order = np.lexsort((self.request[ready], self.start[ready]))
         start, request, released = (x[ready][order] for x in (self.start, self.request, self.released))
         busy_before = np.maximum.accumulate(np.concatenate(([self.busy_until], released)))
-        waiting_from = np.maximum(request, np.concatenate(([self.last_start], start[:-1])))
         self.busy += int((busy_before[1:] - np.maximum(start, busy_before[:-1])).clip(0).sum())
-        self.blocked += int((start - np.maximum(waiting_from, busy_before[:-1])).clip(0).sum())
-        self.last_start, self.busy_until = int(start[-1]), int(busy_before[-1])
+        # A job heads its queue from the start before it, when a server is busy: so it waits for a slot once none is.
+        self.blocked += int((start - np.maximum(request, busy_before[:-1])).clip(0).sum())
+        self.busy_until = int(busy_before[-1])
         self.start, self.request, self.released = (
             self.start[~ready],
             self.request[~ready],

@@ -45,4 +45,4 @@ def test_the_walk_through_works(tmp_path: Path) -> None:
     workload = str(ROOT / "workloads" / "paper_mbi")
     shell(copy, "-m", "accelsim.cli", "run", str(spec), workload, "--inputs", "4", "--out", str(tmp_path / "out"))
     summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
-    assert summary["energy_by_action_pj"]["output.bit"] == 4 * 1.25
+    assert summary["energy_by_action_pj"]["output.bit"] == 4 * 0.8

@@ -22,7 +22,8 @@ in 180 nm, arXiv 2410.03414. Write-verify by pulses is usual RRAM practice; neit
 *Valid for:* levels and bounds 0 … 255; cells whose energy depends only on whether they match, at the supply
 and search time their figure holds for. `match_pj` and `mismatch_pj` include the charge of the cell's share of
 the match line.
-*Not modelled:* mismatch, noise and drift, voltage drop along a row, how many levels one cell can hold,
+*Not modelled:* mismatch, noise and drift, voltage (IR) drop along lines, read disturb (a search puts its voltage
+across the devices, and a search voltage of some volts can move them), how many levels one cell can hold,
 endurance.
 """
 
@@ -71,7 +72,7 @@ class AcamArraySpec(ServedSpec):
         search_ns: from settled columns to settled segments; combine_ns: from there to the row's value.
         bias_uw: bias of the array's analog parts; bias_gated: off while no search runs.
         wake_ns, wake_pj: what switching it on takes, each search, when it is gated.
-        pulse_pj, pulse_ns: one programming pulse; a spec that counts its verify read adds it to both.
+        pulse_pj, pulse_ns: one programming pulse; the spec says whether its verify read is in them.
         pulses_per_device: pulses until a device has its value.
     """
 

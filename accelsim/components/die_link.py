@@ -1,10 +1,11 @@
-"""A parallel link from one die to another, with the level shifters at the far end.
+"""A parallel link from one die to another, with the level shifters and the receive register at the far end.
 
-The instance sits on the sending die and runs on its clock; its energy covers both ends.
+The instance sits on the sending die and runs on its clock; its energy covers both ends. A clock goes with the
+data, one edge a beat, and a register at the far end keeps what has come.
 
 *Source*: pads and wire as C V^2; no paper states a link for these chips.
 *Valid for*: dies in one package.
-*Not modelled*: error coding, return traffic, termination.
+*Not modelled*: error coding, return traffic, termination; the idle wires of a last beat that is not full.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class DieLinkSpec(ServedSpec):
     Attributes:
         bits_per_cycle: wires.
         latency_ns: from the sending flip-flop to the far side's input, level shifter included.
-        bit_pj: pads and wire, a bit.
-        level_shift_pj: level shifter, a bit.
+        bit_pj: pads and wire of a bit, and its share of the clock that goes with the data.
+        level_shift_pj: level shifter and receive flip-flop, a bit.
     """
 
     component: Literal["die_link"]

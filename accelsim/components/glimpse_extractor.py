@@ -9,8 +9,8 @@ as in the authors' code, github.com/kevinzakka/recurrent-visual-attention pull r
 hardware: the pipeline here is our own.
 *Valid for:* locations that are fixed when the table is made, so the geometry alone decides counts and cycles;
 8-bit grey pixels; one adder tree fed with `pixels_per_cycle` pixels and a comparator for each threshold.
-*Not modelled:* pixels that overlapping patches share (they are read again), words of the pixel buffer that a
-narrow crop fills only in part, locations computed by the network.
+*Not modelled:* pixels that overlapping patches share (they are read again), locations computed by the
+network.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Patch(NamedTuple):
 
 @dataclass(frozen=True)
 class GlimpseGeometry:
-    """One glimpse: image size, patch side in pooled pixels, ascending thresholds (mean grey level), patches.
+    """One glimpse: image size, patch side in pooled pixels, ascending thresholds (mean grey level), patches, and the
+    pixels in one word of the image memory.
 
     Raises:
         RangeError: if there is no patch, a size or pool is not positive, or the thresholds do not ascend.
@@ -69,9 +70,11 @@ class GlimpseGeometry:
     patch_size: int
     thresholds: tuple[int, ...]
     patches: tuple[Patch, ...]
+    pixels_per_word: int
 
     def __post_init__(self) -> None:
-        sizes = (self.height, self.width, self.patch_size, *(patch.pool for patch in self.patches))
+        pools = (patch.pool for patch in self.patches)
+        sizes = (self.height, self.width, self.patch_size, self.pixels_per_word, *pools)
         if not self.patches or min(sizes) < 1:
             raise RangeError(f"glimpse: got {self}, need a patch and positive sizes")
         if not self.thresholds or any(np.diff(self.thresholds) <= 0):
@@ -79,8 +82,11 @@ class GlimpseGeometry:
 
 
 class Costs(NamedTuple):
-    """What one glimpse costs, whatever its pixels: pixels read, additions, comparisons, extra cycles."""
+    """What one glimpse costs, whatever its pixels: words read from the image memory, pixels taken from them, additions,
+    comparisons, extra cycles.
+    """
 
+    word_reads: int
     pixel_reads: int
     adds: int
     comparisons: int
@@ -104,16 +110,20 @@ def costs(spec: GlimpseExtractorSpec, geometry: GlimpseGeometry) -> Costs:
     """Counts and cycles of one glimpse; recorded queries cost the same as queries made from pixels.
 
     A pooled pixel of m pixels inside the image takes m reads, m - 1 additions (none when m = 0) and one
-    comparison a threshold. The first `pixels_per_cycle` pixels are within the latency.
+    comparison a threshold. Image rows begin at a word; of each row that a patch covers, the words with its
+    columns are read, one a cycle. The first word and `pixels_per_cycle` pixels are within the latency.
     """
-    reads = adds = 0
+    words = reads = adds = 0
     for patch in geometry.patches:
-        rows, cols = (cover.sum(axis=1) for cover in _covers(geometry, patch))
+        row_cover, col_cover = _covers(geometry, patch)
+        rows, cols = row_cover.sum(axis=1), col_cover.sum(axis=1)
         pixels = np.outer(rows, cols)
+        words += int(rows.sum()) * len(np.unique(np.flatnonzero(col_cover.any(axis=0)) // geometry.pixels_per_word))
         reads += int(pixels.sum())
         adds += int(np.maximum(pixels - 1, 0).sum())
     comparisons = len(geometry.patches) * geometry.patch_size**2 * len(geometry.thresholds)
-    return Costs(reads, adds, comparisons, max(-(-reads // spec.pixels_per_cycle) - 1, 0))
+    cycles = max(words, -(-reads // spec.pixels_per_cycle))
+    return Costs(words, reads, adds, comparisons, max(cycles - 1, 0))
 
 
 def _levels(geometry: GlimpseGeometry, patch: Patch, images: npt.NDArray[np.float64]) -> Bits:

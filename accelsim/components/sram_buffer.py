@@ -2,7 +2,8 @@
 
 *Source*: made for table points of CACTI 7 (HewlettPackard/cacti@1ffd8df): pJ, ns, leakage, area.
 *Valid for*: memories whose random cycle time fits one clock cycle: after the first word, one word a cycle.
-*Not modelled*: bank conflicts, refresh, partial-word writes (a part of a word costs a whole word).
+Its jobs are reads. Whoever writes (admission, post unit) takes at least a cycle a word, which is the write port's rate.
+*Not modelled*: two writers at once, bank conflicts, refresh, partial-word writes (a part of a word costs a whole word).
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ Amount = TypeVar("Amount", int, IntArray)
 
 
 class SramBufferSpec(OrderedSpec):
-    """One memory with one port.
+    """One memory with a read port and a write port.
 
     Attributes:
         n_bytes: capacity.
-        port_bits: bits moved by one access.
+        port_bits: bits moved by one access, of either port.
         access_ns: time from address to data.
         read_pj, write_pj: energy of one port word.
         clock_uw: clock tree of one copy.
@@ -32,7 +33,7 @@ class SramBufferSpec(OrderedSpec):
 
     component: Literal["sram_buffer"]
     n_bytes: Annotated[int, Field(ge=1, le=2**40)]
-    port_bits: Annotated[int, Field(ge=1, le=65536)]
+    port_bits: Annotated[int, Field(ge=8, le=65536)]
     access_ns: NonNegative
     read_pj: NonNegative
     write_pj: NonNegative
@@ -49,24 +50,15 @@ def words(spec: SramBufferSpec, n_bytes: Amount) -> Amount:
 
 
 def load(spec: SramBufferSpec, state: None, x: IntArray | int, draws: Draws) -> OpResult:
-    """Read `x` bytes, `[n_inputs]` (a plain number gives `[1]`, which broadcasts)."""
-    return _move(spec, x, "read")
-
-
-def store(spec: SramBufferSpec, state: None, x: IntArray | int, draws: Draws) -> OpResult:
-    """Write `x` bytes, `[n_inputs]` (a plain number gives `[1]`, which broadcasts)."""
-    return _move(spec, x, "write")
-
-
-def _move(spec: SramBufferSpec, x: IntArray | int, action: str) -> OpResult:
-    n_words = words(spec, np.atleast_1d(np.asarray(x, dtype=np.int64)))
-    return OpResult(None, {action: n_words}, np.maximum(n_words - 1, 0))
+    """Read `x` port words, `[n_inputs]` (a plain number gives `[1]`, which broadcasts), one a cycle after the first."""
+    n_words = np.atleast_1d(np.asarray(x, dtype=np.int64))
+    return OpResult(None, {"read": n_words}, np.maximum(n_words - 1, 0))
 
 
 SRAM_BUFFER = Component(
     name="sram_buffer",
     spec=SramBufferSpec,
-    ops={"load": Op(_access), "store": Op(_access)},
+    ops={"load": Op(_access)},
     actions={"read": "read_pj", "write": "write_pj"},
     statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
 )

@@ -1,6 +1,7 @@
 """A crossing between clock domains: a request passes flip-flops, then the bits beside it are captured.
 
-The instance's clock is the destination's: a job starts on one of its edges, which is the wait for that edge.
+The instance's clock is the destination's: a job starts on one of its edges, which is the wait for that edge. The
+flip-flops are clocked only while a crossing lasts.
 
 *Source*: the usual request-and-hold crossing; no paper states one for these chips.
 *Valid for*: bits that the source holds still until the job has ended.
@@ -14,7 +15,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from accelsim.component import Component, Delay, IntArray, NonNegative, Op, OpResult, ServedSpec
+from accelsim.component import Component, Delay, IntArray, NonNegative, Op, OpResult, ServedSpec, Static
 from accelsim.rng import Draws
 
 
@@ -24,11 +25,13 @@ class SynchroniserSpec(ServedSpec):
     Attributes:
         stages: flip-flops in the request's chain.
         transfer_pj: one bit captured.
+        clock_uw: clock of all flip-flops, drawn while a crossing lasts.
     """
 
     component: Literal["synchroniser"]
     stages: Annotated[int, Field(ge=2, le=16)]
     transfer_pj: NonNegative
+    clock_uw: NonNegative
 
 
 def _latency(spec: SynchroniserSpec) -> Delay:
@@ -46,4 +49,5 @@ SYNCHRONISER = Component(
     spec=SynchroniserSpec,
     ops={"cross": Op(_latency)},
     actions={"transfer": "transfer_pj"},
+    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw", when=lambda spec: "busy")},
 )

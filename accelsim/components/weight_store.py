@@ -14,7 +14,7 @@ the reader knows how many values there are.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ from accelsim.component import (
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
 from accelsim.units import exact
+
+Amount = TypeVar("Amount", int, IntArray)
 
 
 class WeightStoreSpec(OrderedSpec):
@@ -101,6 +103,17 @@ def stored_bits(spec: WeightStoreSpec, values: npt.NDArray[np.int8], value_bits:
     return (nonzero.size + fillers) * (spec.index_bits + value_bits)
 
 
+def words(spec: WeightStoreSpec, bits: Amount) -> Amount:
+    """Words that hold `bits`."""
+    return -(-bits // spec.word_bits)
+
+
+def read_once(spec: WeightStoreSpec, bits: int) -> Programmed:
+    """Read `bits` once, word after word: what filling other memories from this one costs when the chip powers up."""
+    n_words = words(spec, bits)
+    return Programmed(None, {"read": n_words}, n_words * exact(spec.access_ns))
+
+
 def program(spec: WeightStoreSpec, stored: int, draws: Draws) -> Programmed:
     """Fill the store with `stored` bits; the state is that number.
 
@@ -109,14 +122,14 @@ def program(spec: WeightStoreSpec, stored: int, draws: Draws) -> Programmed:
     """
     if stored > spec.n_bytes * 8:
         raise RangeError(f"n_bytes: got {spec.n_bytes}, need at least {-(-stored // 8)} for what is stored")
-    n_words = -(-stored // spec.word_bits) if spec.residency == "resident" else 0
+    n_words = words(spec, stored) if spec.residency == "resident" else 0
     return Programmed(stored, {"write": n_words}, n_words * exact(spec.access_ns))
 
 
 def fetch(spec: WeightStoreSpec, state: Any, x: IntArray | int, draws: Draws) -> OpResult:
     """Read `x` bits, `[n_inputs]` (a plain number gives `[1]`, which broadcasts)."""
     bits = np.atleast_1d(np.asarray(x, dtype=np.int64))
-    n_words = -(-bits // spec.word_bits)
+    n_words = words(spec, bits)
     cycles = -(-n_words // spec.words_per_cycle)
     return OpResult(None, {"read": n_words}, np.maximum(cycles - 1, 0))
 
@@ -127,5 +140,5 @@ WEIGHT_STORE = Component(
     ops={"fetch": Op(_access)},
     actions={"read": "read_pj"},
     statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
-    programming={"write": "write_pj"},
+    programming={"write": "write_pj", "read": "read_pj"},
 )

@@ -17,7 +17,7 @@ from accelsim.rng import Draws
 
 @dataclass(frozen=True)
 class Block:
-    """A block of 256 inputs; the last block of a run is padded by repeating its last input.
+    """A block of 256 inputs; the last one of a run is filled up with inputs that are not reported.
 
     Attributes:
         index: number of the block.
@@ -68,6 +68,11 @@ class Dataflow(Protocol):
 
     def lay(self, jobs: JobBuilder, block: Block) -> Outcome:
         """Computes the values of a block and lays down its jobs and activity."""
+
+
+def at_port_rate(result: OpResult, words: int) -> OpResult:
+    """The result of an op that moves `words` through a memory port, and cannot be quicker than a word a cycle."""
+    return result._replace(extra_cycles=np.maximum(result.extra_cycles, words - 1))
 
 
 def add_op(

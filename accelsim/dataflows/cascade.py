@@ -18,7 +18,7 @@ from accelsim.dataflows.admit import admit
 from accelsim.dataflows.block import Block, Outcome, add_op
 from accelsim.dataflows.cnn import CnnFrontEnd, CnnValues
 from accelsim.dataflows.hybrid import AcamBackEnd, Match
-from accelsim.dataflows.mbi import LookUp
+from accelsim.dataflows.lookup import LookUp
 from accelsim.jobs import BoolArray, Handle, JobBuilder
 from accelsim.workload import Workload
 
@@ -43,7 +43,7 @@ class Cascade:
 
     def lay(self, jobs: JobBuilder, block: Block) -> Outcome:
         """Computes the values of a block and lays down its jobs and activity."""
-        admitted = admit(jobs, self._chip, block, self._lookup.input_bits, "pixels")
+        admitted = admit(jobs, self._chip, block, self._lookup.input_bits, "pixels", self._lookup.input_words)
         abort = self._cascade.abort == "first_far"
         found = self._lookup.lay(jobs, block, admitted, self._cascade.thresholds, abort)
         near = ~found.far
@@ -56,7 +56,7 @@ class Cascade:
         self, jobs: JobBuilder, block: Block, given_up: Handle, admitted: Handle, far: BoolArray
     ) -> Match:
         values = self._front.values(block)
-        moved = self._front.move_input(jobs, block, given_up, far)
+        moved = self._front.move_input(jobs, block, self._lookup.input_words, given_up, far)
         done = self._front.lay(jobs, block, values, moved, admitted, far)
         if self._back:
             return self._back.lay(jobs, block, values.features.astype(np.int8), [done], admitted, far)

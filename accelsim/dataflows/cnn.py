@@ -18,7 +18,7 @@ import numpy.typing as npt
 from accelsim.chip import Chip
 from accelsim.component import Programmed
 from accelsim.components import cnn_engine, post_unit, sram_buffer, weight_store
-from accelsim.dataflows.block import Block, add_op
+from accelsim.dataflows.block import Block, add_op, at_port_rate
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
 from accelsim.manifest import ConvLayer, DenseLayer
 from accelsim.mapping.tiling import Layer, Tile, tiles
@@ -68,6 +68,11 @@ class CnnFrontEnd:
         """Bits of one input image as the chip receives it."""
         shape = self._cnn.input
         return shape.channels * shape.height * shape.width * PIXEL_BITS
+
+    @property
+    def input_words(self) -> int:
+        """Buffer words of one input image."""
+        return sram_buffer.words(self._chip["buffer"].spec, self.input_bits // 8)
 
     def _plan(self, index: int, layer: ConvLayer | DenseLayer) -> _Plan:
         engine, store = self._chip["engine"].spec, self._chip["weights"].spec
@@ -139,11 +144,13 @@ class CnnFrontEnd:
             ready = self._lay_layer(jobs, block, plan, nonzero, ready, fetch_after, admitted, mask)
         return ready
 
-    def move_input(self, jobs: JobBuilder, block: Block, start: Handle, mask: BoolArray) -> Handle:
-        """Copies the input from the instance `pixels` into the buffer (a fallback starts so)."""
-        pixels, n_bytes = self._chip["pixels"], -(-self.input_bits // 8)
-        result = sram_buffer.load(pixels.spec, None, n_bytes, block.draws("pixels"))
-        also = {"buffer.write": sram_buffer.words(self._chip["buffer"].spec, n_bytes)}
+    def move_input(
+        self, jobs: JobBuilder, block: Block, stored_words: int, start: Handle, mask: BoolArray
+    ) -> Handle:
+        """Copies the input, `stored_words` of the instance `pixels`, into the buffer (a fallback starts so)."""
+        pixels, words = self._chip["pixels"], self.input_words
+        read = sram_buffer.load(pixels.spec, None, stored_words, block.draws("pixels"))
+        result, also = at_port_rate(read, words), {"buffer.write": words}
         return add_op(jobs, pixels, "load", result, phase="fallback", needs=[start], mask=mask, also=also)
 
     def _lay_layer(
@@ -158,28 +165,21 @@ class CnnFrontEnd:
         mask: BoolArray | None,
     ) -> Handle:
         chip, phase = self._chip, plan.layer.name
-        fetched = written = ready
+        fetched = loaded = written = ready
         shares = _shares(nonzero, [tile.macs for tile in plan.tiles])
         for tile, bits, active in zip(plan.tiles, plan.weight_bits, shares, strict=True):
             first = tile is plan.tiles[0]
             if tile.first_of_group:
                 fetched = self._fetch(jobs, block, bits, phase, fetch_after if first else admitted, mask)
-            load = sram_buffer.load(chip["buffer"].spec, None, tile.input_bytes, block.draws("buffer"))
-            loaded = add_op(
-                jobs,
-                chip["buffer"],
-                "load",
-                load,
-                phase=phase,
-                needs=[ready if first else admitted],
-                mask=mask,
-            )
-            work = cnn_engine.compute(
-                chip["engine"].spec, None, (tile.compute_cycles, tile.macs, active), block.draws("engine")
-            )
-            computed = add_op(
-                jobs, chip["engine"], "compute", work, phase=phase, needs=[loaded, fetched], mask=mask
-            )
+            if tile.loads_input:
+                words = sram_buffer.words(chip["buffer"].spec, tile.input_bytes)
+                load = sram_buffer.load(chip["buffer"].spec, None, words, block.draws("buffer"))
+                needs = [ready if first else admitted]
+                loaded = add_op(jobs, chip["buffer"], "load", load, phase=phase, needs=needs, mask=mask)
+            size = (tile.compute_cycles, tile.macs, active)
+            work = cnn_engine.compute(chip["engine"].spec, None, size, block.draws("engine"))
+            needs = [loaded, fetched]
+            computed = add_op(jobs, chip["engine"], "compute", work, phase=phase, needs=needs, mask=mask)
             written = self._write_back(jobs, block, plan, tile, computed, mask)
         return written
 
@@ -192,7 +192,7 @@ class CnnFrontEnd:
         if store.spec.residency == "streamed":
             # What comes from outside passes through the buffer: written once, read once.
             words = sram_buffer.words(self._chip["buffer"].spec, -(-bits // 8))
-            also = {"buffer.write": words, "buffer.read": words}
+            result, also = at_port_rate(result, words), {"buffer.write": words, "buffer.read": words}
         return add_op(jobs, store, "fetch", result, phase=phase, needs=[after], mask=mask, also=also)
 
     def _write_back(

@@ -24,7 +24,7 @@ from accelsim.components import (
     winner_take_all,
 )
 from accelsim.dataflows.admit import admit
-from accelsim.dataflows.block import Block, Outcome, add_op
+from accelsim.dataflows.block import Block, Outcome, add_op, at_port_rate
 from accelsim.dataflows.cnn import CnnFrontEnd
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
 from accelsim.rng import Draws
@@ -73,7 +73,10 @@ class AcamBackEnd:
             chip["binariser"].spec, self._thresholds, features, block.draws("binariser")
         )
         levels = result.y
-        reads = {"buffer.read": sram_buffer.words(chip["buffer"].spec, features.shape[1])}
+        # A feature and its thresholds are a byte each, side by side in the buffer.
+        n_bytes = features.shape[1] + self._thresholds.size
+        words = sram_buffer.words(chip["buffer"].spec, n_bytes)
+        result, reads = at_port_rate(result, words), {"buffer.read": words}
         step = add_op(
             jobs, chip["binariser"], "binarise", result, phase=MATCH, needs=list(needs), mask=mask, also=reads
         )
@@ -138,7 +141,7 @@ class Hybrid:
     def lay(self, jobs: JobBuilder, block: Block) -> Outcome:
         """Computes the values of a block and lays down its jobs and activity."""
         values = self._front.values(block)
-        admitted = admit(jobs, self._chip, block, self._front.input_bits, "buffer")
+        admitted = admit(jobs, self._chip, block, self._front.input_bits, "buffer", self._front.input_words)
         done = self._front.lay(jobs, block, values, admitted, admitted)
         match = self._back.lay(jobs, block, values.features.astype(np.int8), [done], admitted)
         return Outcome(match.predicted, match.tied, np.ones(block.size, dtype=bool))

@@ -116,6 +116,7 @@ class Tile:
         pool_comparisons: what pooling takes.
         input_bytes: input rows that the tile needs, all channels, padding not counted.
         first_of_group: whether the channel group's weights must be fetched for it.
+        loads_input: whether its input rows must be loaded; not when the tile before it had the same ones.
     """
 
     layer: str
@@ -128,6 +129,7 @@ class Tile:
     pool_comparisons: int
     input_bytes: int
     first_of_group: bool
+    loads_input: bool
 
 
 def tiles(
@@ -155,7 +157,8 @@ def tiles(
         row = 0
         while row < layer.out_height:
             rows = range(row, row + _rows_from(layer, row, len(channels), input_tile_bytes, psum_tile_bytes))
-            found.append(_tile(layer, channels, rows, n_pe_rows, n_pe_cols))
+            loads_input = not found or found[-1].out_rows != rows
+            found.append(_tile(layer, channels, rows, n_pe_rows, n_pe_cols, loads_input))
             row = rows.stop
             if len(found) > MAX_TILES:
                 raise RangeError(
@@ -215,7 +218,9 @@ def _input_stop(layer: Layer, out_stop: int) -> int:
     return min(layer.in_height, (out_stop - 1) * layer.stride - layer.padding + layer.kernel)
 
 
-def _tile(layer: Layer, channels: range, rows: range, n_pe_rows: int, n_pe_cols: int) -> Tile:
+def _tile(
+    layer: Layer, channels: range, rows: range, n_pe_rows: int, n_pe_cols: int, loads_input: bool
+) -> Tile:
     pixels = len(rows) * layer.out_width
     input_rows = _input_stop(layer, rows.stop) - _input_start(layer, rows.start)
     pooled = len(channels) * (len(rows) // layer.max_pool) * layer.pooled_width
@@ -231,4 +236,5 @@ def _tile(layer: Layer, channels: range, rows: range, n_pe_rows: int, n_pe_cols:
         pool_comparisons=pooled * (layer.max_pool**2 - 1),
         input_bytes=layer.in_channels * layer.in_width * input_rows,
         first_of_group=rows.start == 0,
+        loads_input=loads_input,
     )

@@ -64,9 +64,9 @@ def summary(run: Run, *, command: str, spec_path: str, overrides: list[str]) -> 
     }
 
 
-def wilson_interval(successes: int, trials: int) -> list[float]:
-    """95 % Wilson score interval of a proportion."""
-    p, z2 = successes / trials, Z95**2
+def wilson_interval(p: float, trials: int) -> list[float]:
+    """95 % Wilson score interval of a proportion `p` seen in so many trials."""
+    z2 = Z95**2
     centre = (p + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z95 / (1 + z2 / trials) * math.sqrt(p * (1 - p) / trials + z2 / (4 * trials**2))
     return [max(0.0, centre - half), min(1.0, centre + half)]
@@ -85,7 +85,8 @@ def _accuracy(run: Run) -> dict[str, Any]:
         "accuracy": accuracy,
         # All parts are ideal until non-idealities are modelled, so the two figures are one and the same.
         "accuracy_ideal": accuracy,
-        "accuracy_ci95": wilson_interval(sum(correct), n * len(correct)) if meaningful else None,
+        # Over inputs only: chips see the same ones, so they add no trials.
+        "accuracy_ci95": None if accuracy is None else wilson_interval(accuracy, n),
         "accuracy_per_chip": [c / n for c in correct] if meaningful else None,
         "coverage": _mean(run, lambda chip: float(chip.columns["covered"].mean())),
         "tie_rate": _mean(run, lambda chip: float(chip.columns["tied"].mean())),

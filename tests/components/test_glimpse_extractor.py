@@ -38,7 +38,7 @@ FIELDS = {
     "quantise_pj": 0.005,
     "clock_uw": 64.0,
 }
-PAPER = GlimpseGeometry(28, 28, 4, (64, 128, 192), (Patch(12, 12, 1), Patch(6, 6, 4), Patch(-18, -18, 16)))
+PAPER = GlimpseGeometry(28, 28, 4, (64, 128, 192), (Patch(12, 12, 1), Patch(6, 6, 4), Patch(-18, -18, 16)), 8)
 
 
 def make(**changes: object) -> GlimpseExtractorSpec:
@@ -63,6 +63,16 @@ def brute_force(image: np.ndarray, geometry: GlimpseGeometry) -> tuple[list[int]
     return levels, reads, adds
 
 
+def words_by_hand(geometry: GlimpseGeometry) -> int:
+    """Words touched in each image row, patch by patch, pixel by pixel."""
+    count, side = 0, geometry.patch_size
+    for top, left, pool in geometry.patches:
+        for r in range(max(top, 0), min(top + side * pool, geometry.height)):
+            columns = range(max(left, 0), min(left + side * pool, geometry.width))
+            count += len({(r, c // geometry.pixels_per_word) for c in columns})
+    return count
+
+
 @given(
     st.tuples(st.integers(1, 12), st.integers(1, 12)),
     st.integers(1, 4),
@@ -71,13 +81,14 @@ def brute_force(image: np.ndarray, geometry: GlimpseGeometry) -> tuple[list[int]
 )
 def test_extract_is_pixel_by_pixel_pooling(size, patch_size, thresholds, patches):
     patches = tuple(Patch(*p) for p in patches)
-    geometry = GlimpseGeometry(*size, patch_size, tuple(sorted(thresholds)), patches)
+    geometry = GlimpseGeometry(*size, patch_size, tuple(sorted(thresholds)), patches, 3)
     x = images(3, *size)
     result = extract(make(), geometry, x, DRAWS)
     expected = [brute_force(image, geometry) for image in x]
     np.testing.assert_array_equal(result.y, [levels for levels, _, _ in expected])
     assert result.y.dtype == np.uint8
-    assert costs(make(), geometry)[:2] == expected[0][1:]
+    assert costs(make(), geometry)[1:3] == expected[0][1:]
+    assert costs(make(), geometry).word_reads == words_by_hand(geometry)
     assert result.y.max() <= len(thresholds)
 
 
@@ -89,7 +100,10 @@ def test_paper_glimpse_by_hand():
     # No addition at pool 1; 15 a pixel at pool 4; at pool 16 the 28 lines are cut at -18 + 16 k: 14 and 14.
     assert cost.adds == 0 + 16 * 15 + 4 * (14 * 14 - 1)
     assert cost.comparisons == 3 * 16 * 3
-    assert cost.extra_cycles == reads // 8 - 1
+    # Words of eight pixels: columns 12-15 lie in one; 6-21 in three; the whole row in four.
+    words = 4 * 1 + 16 * 3 + 28 * 4
+    assert cost.word_reads == words
+    assert cost.extra_cycles == max(words, reads // 8) - 1
     result = extract(make(), PAPER, images(2, 28, 28), DRAWS)
     spec = make()
     energy_pj = sum(result.activity[a][1] * getattr(spec, f) for a, f in GLIMPSE_EXTRACTOR.actions.items())
@@ -105,8 +119,8 @@ def test_cycles():
 
 
 def test_patch_outside_the_image_reads_nothing():
-    geometry = GlimpseGeometry(4, 4, 2, (0, 1), (Patch(10, 10, 1),))
-    assert costs(make(), geometry) == (0, 0, 8, 0)
+    geometry = GlimpseGeometry(4, 4, 2, (0, 1), (Patch(10, 10, 1),), 8)
+    assert costs(make(), geometry) == (0, 0, 0, 8, 0)
     np.testing.assert_array_equal(extract(make(), geometry, images(1, 4, 4), DRAWS).y, [[1, 1, 1, 1]])
 
 
@@ -149,6 +163,7 @@ def test_wrong_images(x, message):
 )
 def test_wrong_geometry(changes, message):
     fields = {"height": 4, "width": 4, "patch_size": 2, "thresholds": (1,), "patches": (Patch(0, 0, 1),)}
+    fields |= {"pixels_per_word": 8}
     with pytest.raises(RangeError, match=message):
         GlimpseGeometry(**{**fields, **changes})
 

@@ -74,7 +74,7 @@ CNN: dict[str, dict[str, Any]] = {
 BACK: dict[str, dict[str, Any]] = {
     "binariser": _instance("binariser", lanes=16, compare_pj=0.02, latch_pj=0.01, clock_uw=0.5),
     "link": _instance("die_link", bits_per_cycle=16, latency_ns=4, bit_pj=0.17, level_shift_pj=0.19),
-    "sync": _instance("synchroniser", ACAM, "acam", stages=2, transfer_pj=0.015),
+    "sync": _instance("synchroniser", ACAM, "acam", stages=2, transfer_pj=0.015, clock_uw=3.0),
     "driver": _instance("column_driver", ACAM, "acam", n_columns=64, settle_ns=12, drive_pj=0.3),
     "acam": _instance(
         "acam_array",

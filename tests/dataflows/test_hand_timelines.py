@@ -67,7 +67,7 @@ def test_hybrid(tmp_path: Path) -> None:
     timeline = run(chip, load_workload(tmp_path / "w"), 2)
     admit = ceil(9 * 8 / 64)  # nine pixels of 8 bits, 64 bits a cycle
     cnn, done = cnn_spans(admit, words=ceil(9 / 8))
-    binarise = 1  # eight features, sixteen comparators
+    binarise = max(1, ceil((8 + 8) / 8))  # sixteen comparators are enough, but features and thresholds are two words
     link = 1 + ceil(0.4)  # one beat of 16 wires, 4 ns of wire
     crossed = edge(done + binarise + link, 2) + 2 * 2  # two stages of the receiving clock
     drive = 2 * ceil(12 / 20)
@@ -133,17 +133,21 @@ def test_mbi(tmp_path: Path) -> None:
     builders.write_mbi(tmp_path / "w", **LOOKUP_SIZES, n_inputs=2)
     chip = chips.chip(tmp_path, "mbi")
     timeline = run(chip, load_workload(tmp_path / "w"), 2)
-    admit, extract = ceil(16 * 8 / 64), 2  # at most four pixels a glimpse, four a cycle, two cycles of pipeline
+    admit = 4  # 16 pixels are received in two cycles, and written as four rows, a word each
+    # Patch corners (2, 1) and (2, 0): two image rows each, a word a row and cycle, two cycles of pipeline.
+    load, extract = 2, 2 + (2 - 1)
     first, first_end = lookup_spans(admit + extract, 2)
-    # Locations are fixed: the second glimpse is extracted one cycle after the first, and waits for the hidden code.
+    # Locations are fixed: the second glimpse is extracted right after the first, and waits for the hidden code.
     second, second_end = lookup_spans(first_end, 2)
     decide = 1 + (3 - 1)  # serial argmax over three classes
     end = second_end + decide
     expected = [
         ("admission.admit", 0, admit),
+        ("pixels.load", admit, admit + load),
         ("extractor.extract", admit, admit + extract),
         *first,
-        ("extractor.extract", admit + 1, admit + 1 + extract),
+        ("pixels.load", admit + load, admit + 2 * load),
+        ("extractor.extract", admit + 2, admit + 2 + extract),
         *second,
         ("vote.decide", second_end, end),
     ]
@@ -181,9 +185,9 @@ def test_cascade(tmp_path: Path) -> None:
     assert built.distances[0, 0] > 0
     chip = chips.chip(tmp_path, "cascade")
     timeline = run(chip, load_workload(tmp_path / "w"), 1)
-    admit, extract = 2, 2
+    admit, load, extract = 4, 1, 2  # four image rows are four words; the patch lies outside, so nothing is read
     lookup, t = lookup_spans(admit + extract, 2)
-    moved = t + ceil(16 / 8)  # sixteen bytes of image, from pixel memory to buffer, a word a cycle
+    moved = t + 4  # four rows of image from pixel memory, a word a cycle
     conv, conv_end = cnn_spans(moved, words=2)
     dense_fetch_at = conv[0][2]  # in order, and there is a second slot
     dense_fetch = 1 + (ceil(3 * 8 * 8 / 64) - 1)
@@ -194,6 +198,7 @@ def test_cascade(tmp_path: Path) -> None:
     end = compute_at + compute + write
     assert spans(timeline, 0) == [
         ("admission.admit", 0, admit),
+        ("pixels.load", admit, admit + load),
         ("extractor.extract", admit, admit + extract),
         *lookup,
         ("pixels.load", t, moved),

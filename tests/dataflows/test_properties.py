@@ -137,7 +137,6 @@ _PHASES = ("wake_ns", "reset_ns", "precharge_ns", "evaluate_ns", "share_ns", "sa
 DELAYS: dict[tuple[str, str], tuple[str, Any, Any]] = {
     ("admission", "admit"): ("admission", _cycles(1), _sum()),
     ("sram_buffer", "load"): ("buffer", _cycles(0), _sum("access_ns")),
-    ("sram_buffer", "store"): ("buffer", _cycles(0), _sum("access_ns")),
     ("weight_store", "fetch"): ("weights", _cycles(0), _sum("access_ns")),
     ("cnn_engine", "compute"): ("engine", _cycles("pipeline_cycles"), _sum()),
     ("post_unit", "write_back"): ("post", _cycles("pipeline_cycles"), _sum()),

@@ -63,6 +63,13 @@ def test_tiles_of_the_student_by_hand():
         (1 + 1) * 5 * 2304,
     ]
     assert sum(tile.first_of_group for part in cut for tile in part) == 1 + 2 + 10 + 2
+    # conv3 and the head hold all their inputs (6,272 and 12,544 B), so only their first tile loads them.
+    assert [[tile.loads_input for tile in part] for part in cut] == [
+        [True, True],
+        [True, True, True],
+        [True] + [False] * 9,
+        [True, False],
+    ]
 
 
 def test_tiles_of_the_small_network_by_hand():

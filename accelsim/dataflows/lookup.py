@@ -1,0 +1,212 @@
+"""The lookups of memorization-based inference: glimpse by glimpse, table by table, key by key.
+
+A glimpse is extracted, then each of its tables is searched (`table_walk.py`). The value rows of the winners are voted on
+and make the hidden code of the next query. Locations are fixed, so the next glimpse is extracted while this one is
+searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from accelsim.chip import Chip
+from accelsim.component import OpResult, Programmed, per_input
+from accelsim.components import (
+    distance_array,
+    glimpse_extractor,
+    lut_controller,
+    sram_buffer,
+    value_memory,
+    vote,
+    weight_store,
+)
+from accelsim.dataflows.block import Block, add_op
+from accelsim.dataflows.table_walk import Bits, TableWalk, Winner, phase_of
+from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
+from accelsim.rng import Draws
+from accelsim.workload import Workload
+
+PIXEL_BITS = 8
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the lookups of a block gave, `[n]` each.
+
+    Attributes:
+        ballot: what `vote.accumulate` returned last.
+        far: whether a glimpse lay beyond its threshold.
+        tied: whether a nearest key was not the only one.
+        last: the last lookup job.
+    """
+
+    ballot: Any
+    far: BoolArray
+    tied: BoolArray
+    last: Handle
+
+
+class Verdict(NamedTuple):
+    """The lookups' answer, `[n]` each: class, whether a decision on the way was a tie, and the last job."""
+
+    predicted: IntArray
+    tied: BoolArray
+    last: Handle
+
+
+class LookUp:
+    """Searches the workload's tables on the instances from `pixels` to `vote`; programs them when it is made."""
+
+    def __init__(self, chip: Chip, workload: Workload, seed: int, chip_index: int) -> None:
+        self._chip, self._workload, self._mbi = chip, workload, workload.mbi
+        self._walk = TableWalk(chip, workload)
+        self._geometry = [self._glimpse_geometry(index) for index in range(len(self._mbi.glimpses))]
+        self.programmed: Mapping[str, Programmed] = self._program(seed, chip_index)
+
+    @property
+    def input_bits(self) -> int:
+        """Bits of one input image as the chip receives it."""
+        return self._mbi.image.height * self._mbi.image.width * PIXEL_BITS
+
+    @property
+    def input_words(self) -> int:
+        """Words of one input image in the instance `pixels`; each image row begins at a word."""
+        words_per_row = -(-self._mbi.image.width // self._pixels_per_word)
+        return self._mbi.image.height * words_per_row
+
+    @property
+    def _pixels_per_word(self) -> int:
+        return int(self._chip["pixels"].spec.port_bits) // PIXEL_BITS
+
+    def _glimpse_geometry(self, index: int) -> glimpse_extractor.GlimpseGeometry:
+        mbi = self._mbi
+        patches = tuple(glimpse_extractor.Patch(p.row, p.col, p.pool) for p in mbi.glimpses[index])
+        size = mbi.image
+        return glimpse_extractor.GlimpseGeometry(
+            size.height, size.width, mbi.patch_size, mbi.pixel_thresholds, patches, self._pixels_per_word
+        )
+
+    def _program(self, seed: int, chip_index: int) -> Mapping[str, Programmed]:
+        """Writes the table store; at power-up it is read once into what is volatile: value rows and resident keys."""
+        chip, n_keys = self._chip, len(self._workload.model["keys"])
+        n_rows = len(self._workload.model["value_hidden"])
+        draws = {name: Draws(seed, chip_index, name) for name in ("arrays", "tables", "values")}
+        store, key_bits, value_bits = chip["tables"].spec, n_keys * self._mbi.key_bits, n_rows * self._mbi.value_bits
+        written = weight_store.program(store, key_bits + value_bits, draws["tables"])
+        read = weight_store.read_once(store, value_bits + (key_bits if self._walk.resident else 0))
+        rows = (n_rows, self._mbi.value_bits)
+        programmed = {
+            "tables": Programmed(written.state, {**written.activity, **read.activity}, written.time_ns + read.time_ns),
+            "values": value_memory.program(chip["values"].spec, rows, draws["values"]),
+        }
+        if self._walk.resident:
+            state = (self._walk.layout, n_keys)
+            programmed["arrays"] = distance_array.program(chip["arrays"].spec, state, draws["arrays"])
+        return programmed
+
+    def lay(
+        self,
+        jobs: JobBuilder,
+        block: Block,
+        admitted: Handle,
+        thresholds: Sequence[int] | None = None,
+        abort_at_first_far: bool = False,
+    ) -> Found:
+        """The lookups of all glimpses.
+
+        Args:
+            thresholds: a glimpse is far when its winners' distances sum to more; None: never.
+            abort_at_first_far: whether an input's lookups end with its first far glimpse.
+        """
+        mbi, n = self._mbi, block.size
+        active = np.ones(n, dtype=bool)
+        far, tied = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        first_hidden = lut_controller.unpack_bits(self._workload.model["hidden_init"], mbi.hidden_bits)
+        hidden: Bits = np.repeat(first_hidden[None], n, axis=0)
+        previous: Bits | None = None
+        ballot, last = None, admitted
+        for glimpse in range(len(mbi.glimpses)):
+            # Where a far glimpse ends the lookups, the next one is not extracted before that is known.
+            extract_after = last if abort_at_first_far else admitted
+            patch, seen = self._extract(jobs, block, glimpse, extract_after, active)
+            query = np.concatenate((patch, hidden), axis=1)
+            toggles = distance_array.query_toggles(self._walk.layout, query, previous)
+            jobs.count("arrays", "query_toggle", phase_of(glimpse), toggles, active)
+            distance = np.zeros(n, dtype=np.int64)
+            written = hidden.copy()
+            needs = [*seen, last]
+            for table in range(mbi.n_tables):
+                winner = self._walk.search(jobs, block, glimpse, table, query, needs, active)
+                ballot, taken_in = self._take_in(jobs, block, glimpse, table, winner, ballot, written, active)
+                last = jobs.latest([last, taken_in])
+                distance += np.where(active, winner.distance, 0)
+                tied |= winner.tied & active
+            hidden, previous = written, query
+            if thresholds is not None:
+                jobs.count("scan", "compare", phase_of(glimpse), 1, active)
+                far |= active & (distance > thresholds[glimpse])
+                active = active & ~far if abort_at_first_far else active
+        return Found(ballot, far, tied, last)
+
+    def _extract(
+        self, jobs: JobBuilder, block: Block, glimpse: int, after: Handle, active: BoolArray
+    ) -> tuple[Bits, list[Handle]]:
+        """Query bits of a glimpse's patches `[n, patch_bits]`, from pixels or as recorded; both cost the same.
+
+        The pixel memory is read while the extractor works, word by word.
+        """
+        memory, instance, geometry = self._chip["pixels"], self._chip["extractor"], self._geometry[glimpse]
+        phase, costs = phase_of(glimpse), glimpse_extractor.costs(instance.spec, geometry)
+        read = sram_buffer.load(memory.spec, None, costs.word_reads, block.draws("pixels"))
+        loaded = add_op(jobs, memory, "load", read, phase=phase, needs=[after], mask=active)
+        activity = {"add": per_input(block.size, costs.adds), "quantise": per_input(block.size, costs.comparisons)}
+        result = OpResult(None, activity, per_input(block.size, costs.extra_cycles))
+        extracted = add_op(jobs, instance, "extract", result, phase=phase, needs=[after], mask=active)
+        if block.images is None:
+            packed = self._workload.evaluation["patches"][block.inputs, glimpse]
+            return lut_controller.unpack_bits(packed, self._mbi.patch_bits), [loaded, extracted]
+        levels = glimpse_extractor.extract(instance.spec, geometry, block.images, block.draws("extractor")).y
+        return glimpse_extractor.query_bits(levels, self._mbi.pixel_bits), [loaded, extracted]
+
+    def _take_in(
+        self,
+        jobs: JobBuilder,
+        block: Block,
+        glimpse: int,
+        table: int,
+        winner: Winner,
+        ballot: Any,
+        hidden: Bits,
+        active: BoolArray,
+    ) -> tuple[Any, Handle]:
+        """Reads the winner's value row, adds its votes, and writes its bits of the next hidden code into `hidden`."""
+        chip, model, phase = self._chip, self._workload.model, phase_of(glimpse)
+        row = np.maximum(winner.row, 0)
+        bits = np.where(active, self._mbi.value_bits, 0)
+        read = value_memory.read(chip["values"].spec, None, bits, block.draws("values"))
+        handle = add_op(jobs, chip["values"], "read", read, phase=phase, needs=[winner.last], mask=active)
+        votes = self._mbi.decision == "vote"
+        stored = model["value_votes" if votes else "value_class"][row]
+        cast = vote.Ballot(ballot if votes else None, stored[:, None])
+        counted = vote.accumulate(chip["vote"].spec, self._mbi.decision, cast, block.draws("vote"))
+        last = add_op(jobs, chip["vote"], "accumulate", counted, phase=phase, needs=[handle], mask=active)
+        width = self._mbi.write_bits
+        hidden[:, table * width : (table + 1) * width] = lut_controller.unpack_bits(
+            model["value_hidden"][row], width
+        )
+        # `last` takes the class of the first table's winner; a vote counts every winner.
+        keeps = ballot is not None and not votes and table > 0
+        return (ballot if keeps else counted.y), last
+
+    def decide(
+        self, jobs: JobBuilder, block: Block, found: Found, admitted: Handle, mask: BoolArray | None = None
+    ) -> Verdict:
+        """The class, and the job that closes the input."""
+        instance, decision = self._chip["vote"], self._mbi.decision
+        result = vote.decide(instance.spec, decision, found.ballot, block.draws("vote"))
+        last = add_op(jobs, instance, "decide", result, phase="decide", needs=[found.last, admitted], mask=mask)
+        return Verdict(result.y.winner, result.y.tied | found.tied, last)
