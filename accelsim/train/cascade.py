@@ -18,7 +18,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from accelsim.errors import DataError
-from accelsim.train.data import ImageSet
+from accelsim.datasets import ImageSet
 from accelsim.train.mbi import record
 from accelsim.train.mbi_fit import Recipe, Split, distorted, fit, load_split
 from accelsim.train.mbi_tables import Bits, Geometry, Ints, walk

@@ -17,7 +17,7 @@ import torch
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from accelsim.train.data import ImageSet
+from accelsim.datasets import ImageSet
 from accelsim.train.mbi_fit import Recipe, Split, distorted, fit, load_split
 from accelsim.train.mbi_model import PrototypeTables, glimpse_bits
 from accelsim.train.mbi_tables import Bits, Geometry, Patch, level_bits, pack, patch_levels, walk

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from accelsim.errors import DataError
-from accelsim.train.data import ImageSet, load_mnist
+from accelsim.datasets import ImageSet, load_mnist
 
 VALIDATION_IMAGES = 10_000
 """The last training images are never fitted: every choice is made on them."""
