@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python benchmarks/run_speed.py [n_inputs]
 
-At least ten jobs an input and the order of admissions are asserted, so that a fast run is a real one. Times depend on the
-machine; compare runs on one.
+At least ten jobs an input and the order of admissions are asserted, so that a fast run is a real one. Times depend on
+the machine; compare runs on one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The lookups of memorization-based inference: glimpse by glimpse, table by table, key by key.
 
-A glimpse is extracted, then each of its tables is searched (`table_walk.py`). The value rows of the winners are voted on
-and make the hidden code of the next query. Locations are fixed, so the next glimpse is extracted while this one is
+A glimpse is extracted, then each of its tables is searched (`table_walk.py`). The value rows of the winners are voted
+on and make the hidden code of the next query. Locations are fixed, so the next glimpse is extracted while this one is
 searched.
 """
 

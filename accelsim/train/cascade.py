@@ -17,8 +17,8 @@ import torch
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from accelsim.errors import DataError
 from accelsim.datasets import ImageSet
+from accelsim.errors import DataError
 from accelsim.train.mbi import record
 from accelsim.train.mbi_fit import Recipe, Split, distorted, fit, load_split
 from accelsim.train.mbi_tables import Bits, Geometry, Ints, walk

@@ -24,8 +24,8 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from accelsim.errors import RangeError
 from accelsim.datasets import ImageSet, load_cifar10, to_grey
+from accelsim.errors import RangeError
 from accelsim.train.quantise import (
     FloatLayer,
     IntegerLayer,

@@ -13,8 +13,8 @@ import torch
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from accelsim.errors import DataError
 from accelsim.datasets import ImageSet, load_mnist
+from accelsim.errors import DataError
 
 VALIDATION_IMAGES = 10_000
 """The last training images are never fitted: every choice is made on them."""

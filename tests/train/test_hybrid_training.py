@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from accelsim.errors import DataError, RangeError
 from accelsim.datasets import to_grey
+from accelsim.errors import DataError, RangeError
 from accelsim.train.templates import class_mean_templates, majority_templates, match, mean_thresholds
 from accelsim.workload import load_workload
 

@@ -11,8 +11,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from accelsim import yamlfile
-from accelsim.errors import OutputError
 from accelsim.datasets import to_grey
+from accelsim.errors import OutputError
 from accelsim.train.save import save_workload
 
 MANIFEST = {"schema_version": 1, "name": "tiny", "training": {"note": "yes", "rate": 1e-3}}
