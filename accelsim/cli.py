@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from accelsim import __version__
-from accelsim.errors import AccelsimError, OutputError, Problem, SpecError, UsageError
+from accelsim.errors import OutputError, Problem, SpecError, UsageError
+from accelsim.process import at_once, cleaning_up, exit_code
+
+with at_once():
+    import typer
 
 app = typer.Typer(
     help="Latency, energy and accuracy of content-addressable and compute-in-memory edge chips.",
@@ -34,22 +36,16 @@ Overrides = Annotated[
 ]
 
 
+def _folder(name: str) -> Path:
+    """An output folder as typed: an empty name would mean the working folder."""
+    if not name:
+        raise UsageError('--out: got "", need a folder')
+    return Path(name)
+
+
 def main() -> None:
-    """Entry point: errors become their message and exit code 2, an interrupt one line and 130."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    try:
-        app()
-    except AccelsimError as exc:
-        print(exc, file=sys.stderr)
-        sys.exit(2)
-    except OSError as exc:
-        print(f"{exc.filename or 'accelsim'}: {exc.strerror}", file=sys.stderr)
-        sys.exit(2)
-    except SystemExit as exc:
-        if exc.code == 130:
-            print("interrupted", file=sys.stderr)
-        raise
+    """Entry point."""
+    sys.exit(exit_code(app))
 
 
 def _version(wanted: bool) -> None:
@@ -94,6 +90,8 @@ def list_files(
     """Show the specs and workloads there are, and which fit which."""
     from accelsim.report.overview import listing
 
+    if not root.is_dir():
+        raise UsageError(f'--root: got "{root}", need a folder that has arch_specs and workloads')
     print(listing(root / "arch_specs", root / "workloads"))
 
 
@@ -142,20 +140,23 @@ def run(
     data_root: Annotated[
         Path | None, typer.Option(help="Run from the pixels of the data set in this folder (needs torchvision).")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for results [default: runs/SPEC-WORKLOAD].")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=_folder, metavar="DIR", help="Folder for results [default: runs/SPEC-WORKLOAD]."),
+    ] = None,
 ) -> None:
     """Run a workload on a chip: accuracy, latency, throughput, and where the energy goes."""
     if engine != "events":
         raise UsageError(f"--engine: got {engine!r}, need events")
     from accelsim import command_run
 
-    command_run.run(
-        command_run.Request(spec, workload, inputs, overrides, chips, arrivals, seed, data_root, out)
-    )
+    request = command_run.Request(spec, workload, inputs, overrides, chips, arrivals, seed, data_root, out)
+    with cleaning_up():
+        command_run.run(request)
 
 
 DataRoot = Annotated[Path, typer.Option(help="Folder with MNIST/ and cifar-10-batches-py/, as torchvision has them.")]
-Out = Annotated[Path, typer.Option(help="Workload folder to write.")]
+Out = Annotated[Path, typer.Option(parser=_folder, metavar="DIR", help="Workload folder to write.")]
 Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training images.")]
 Seed = Annotated[int, typer.Option(min=0, help="Key of every random draw.")]
 Checkpoint = Annotated[Path | None, typer.Option(help="File to resume from and to save to after each epoch.")]
@@ -195,7 +196,8 @@ def train_hybrid(
         from accelsim.train import hybrid
 
     at = _checkpoint(checkpoint, out)
-    hybrid.train_hybrid(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
+    with cleaning_up():
+        hybrid.train_hybrid(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
 
 
 @train_app.command("mbi")
@@ -212,7 +214,8 @@ def train_mbi(
         from accelsim.train import mbi
 
     at = _checkpoint(checkpoint, out)
-    mbi.train_mbi(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
+    with cleaning_up():
+        mbi.train_mbi(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
 
 
 @train_app.command("cascade")
@@ -220,7 +223,7 @@ def train_cascade(
     out: Out,
     mbi: Annotated[Path, typer.Option(help="Workload folder with the trained tables.")],
     data_root: DataRoot = DEFAULT_DATA_ROOT,
-    epochs: Epochs = 30,
+    epochs: Epochs = 40,
     seed: Seed = 0,
     checkpoint: Checkpoint = None,
     limit: Limit = None,
@@ -230,9 +233,10 @@ def train_cascade(
         from accelsim.train import cascade
 
     at = _checkpoint(checkpoint, out)
-    cascade.train_cascade(
-        data_root=data_root, mbi=mbi, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit
-    )
+    with cleaning_up():
+        cascade.train_cascade(
+            data_root=data_root, mbi=mbi, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit
+        )
 
 
 @train_app.command("paper-hybrid")
@@ -240,7 +244,8 @@ def paper_hybrid(out: Out, seed: Seed = 0) -> None:
     """Generate the workload of the hybrid paper's geometry (no training)."""
     from accelsim.train.paper import generate_paper_hybrid
 
-    generate_paper_hybrid(out, seed)
+    with cleaning_up():
+        generate_paper_hybrid(out, seed)
 
 
 @train_app.command("paper-mbi")
@@ -248,7 +253,8 @@ def paper_mbi(out: Out, seed: Seed = 0) -> None:
     """Generate the workload of the MBI paper's geometry (no training)."""
     from accelsim.train.paper import generate_paper_mbi
 
-    generate_paper_mbi(out, seed)
+    with cleaning_up():
+        generate_paper_mbi(out, seed)
 
 
 def _write(path: Path, text: str, mode: Any) -> None:

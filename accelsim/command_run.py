@@ -1,7 +1,8 @@
-"""`accelsim run`: load, simulate under a progress bar, print, write."""
+"""`accelsim run`: load, simulate under a progress bar, write, print."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from accelsim.arrivals import Arrivals
+from accelsim.errors import UsageError
 from accelsim.report.files import require_writable, write_run
 from accelsim.report.summary import summary
 from accelsim.report.table import print_run
@@ -54,18 +56,29 @@ def run(request: Request) -> None:
     finished = _simulate(spec, workload, options)
     command = shlex.join(["accelsim", *sys.argv[1:]])
     figures = summary(finished, command=command, spec_path=str(request.spec), overrides=request.overrides)
+    written = write_run(finished, figures, out)  # before anything is printed: a closed pipe must not lose it
     print_run(finished, figures, Console())
-    written = write_run(finished, figures, out)
     print("wrote " + ", ".join(str(path) for path in written))
 
 
 def default_workload(spec_path: Path, spec: Spec) -> Path:
-    """The workload a spec is run on when none is named: in `workloads/` beside the folder of specs."""
-    return spec_path.resolve().parent.parent / "workloads" / DEFAULT_WORKLOADS[spec.kind]
+    """The workload a spec is run on when none is named: in `workloads/` here, or beside the folder of specs.
+
+    Raises:
+        UsageError: if it is in neither.
+    """
+    name = DEFAULT_WORKLOADS[spec.kind]
+    folders = [Path("workloads"), spec_path.resolve().parent.parent / "workloads"]
+    for folder in folders:
+        if (folder / name).is_dir():
+            return folder / name
+    places = " or ".join(f"{folder}{os.sep}" for folder in folders)
+    raise UsageError(f"WORKLOAD: got none, need a workload folder (the default, {name}, is not in {places})")
 
 
 def _simulate(spec: Spec, workload: Workload, options: RunOptions) -> Run:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    hidden = not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
         task = progress.add_task("inputs", total=options.n_inputs * options.n_chips)
         return simulate(spec, workload, options, lambda done: progress.advance(task, done))

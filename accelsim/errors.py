@@ -74,10 +74,10 @@ class DeadlockError(AccelsimError):
     """A job table that can never finish.
 
     Attributes:
-        jobs: descriptions of the jobs that wait, in table order.
+        jobs: descriptions of the jobs that have not started, of the inputs that were admitted, in table order.
+        causes: for each instance at which jobs wait for a slot, who waits and who holds the slots; a line each.
     """
 
-    def __init__(self, jobs: Sequence[str]) -> None:
-        self.jobs = tuple(jobs)
-        shown = ", ".join(self.jobs[:8]) + (f" and {len(self.jobs) - 8} more" if len(self.jobs) > 8 else "")
-        super().__init__(f"deadlock: {len(self.jobs)} jobs can never finish: {shown}")
+    def __init__(self, jobs: Sequence[str], causes: Sequence[str]) -> None:
+        self.jobs, self.causes = tuple(jobs), tuple(causes)
+        super().__init__("\n".join(f"deadlock: {cause}" for cause in self.causes))

@@ -18,6 +18,8 @@ Shape = tuple[int, int, int]
 ItemT = TypeVar("ItemT")
 
 SPLIT_COLUMNS = 32
+PIXEL_BITS = WEIGHT_BITS = 8
+LOGIT_BYTES = 4  # an argmax layer's outputs stay int32
 
 
 def _length(low: int, high: int, what: str) -> AfterValidator:

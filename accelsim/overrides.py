@@ -12,14 +12,18 @@ from accelsim.faults import did_you_mean, nearest
 from accelsim.units import is_physical
 from accelsim.yamlfile import Document, read_value, show
 
+SOURCES = "sources"
+
 
 def apply_overrides(document: Document, overrides: Sequence[str]) -> Document:
     """A copy of the document with every `path=value` applied.
 
-    A value is a YAML scalar, or a flow list or mapping. A path must be there already.
+    A value is a YAML scalar, or a flow list or mapping. A path must be there already. Sources cannot be set: only
+    `edited: was …` is true of a number that was changed here.
 
     Raises:
-        SpecError: with every override that has no `=`, an unknown path, bad YAML, or an earlier one's path.
+        SpecError: with every override that has no `=`, an unknown path, bad YAML, or an earlier one's path, or that
+            would change a source.
     """
     data = copy.deepcopy(document.data)
     found: list[Problem] = []
@@ -32,7 +36,10 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> Document:
                 raise SpecError([Problem("--set", "", f'"{override}"', "path=value")])
             if path in paths:
                 raise SpecError([Problem("--set", path, "the path again", "it once")])
-            _set(data, path, read_value(text, f"--set {path}"))
+            value = read_value(text, f"--set {path}")
+            if SOURCES in path.split(".") or _has_sources(value):
+                raise SpecError([Problem("--set", path, "a source", "a value; its source will say what it was")])
+            _set(data, path, value)
             paths.append(path)
         except SpecError as exc:
             found += exc.problems
@@ -66,8 +73,8 @@ def _find(data: dict[str, Any], names: Sequence[str]) -> list[tuple[dict[str, An
 def _edit_source(trail: Sequence[tuple[dict[str, Any], str]], old: Any, new: Any) -> None:
     """Rewrites the source of the field on the trail, if it has one or now needs one."""
     for depth, (mapping, field) in enumerate(trail):
-        sources = mapping.get("sources")
-        if field == "sources" or not isinstance(sources, dict):
+        sources = mapping.get(SOURCES)
+        if not isinstance(sources, dict):
             continue
         entry = sources.get(field)
         if entry is None and not (is_physical(field) and old is None and new is not None):
@@ -76,6 +83,13 @@ def _edit_source(trail: Sequence[tuple[dict[str, Any], str]], old: Any, new: Any
         was = show(old).strip('"') + _cited(entry)
         sources[field] = {"basis": "edited", "text": f"edited: {inside}was {was}"}
         return
+
+
+def _has_sources(value: Any) -> bool:
+    """Whether a mapping has sources at any depth."""
+    if isinstance(value, dict):
+        return SOURCES in value or any(_has_sources(inner) for inner in value.values())
+    return isinstance(value, list) and any(_has_sources(inner) for inner in value)
 
 
 def _cited(entry: Any) -> str:

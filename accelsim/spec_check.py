@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeGuard
 
-from accelsim.component import Component
+from accelsim.component import Component, Delay
 from accelsim.components import COMPONENTS
 from accelsim.errors import Problem, RangeError
 from accelsim.faults import MAX_PROBLEMS, did_you_mean, nearest
+from accelsim.spec_crossings import crossing_problems
 from accelsim.spec_model import ACAM_ROLES, MAX_NAMES, ROLES, Clock, Die, Spec
-from accelsim.units import MAX_TICK_HZ, clock_hz, common_tick_hz, is_physical
+from accelsim.units import MAX_TICK_HZ, clock_hz, common_tick_hz, exact, is_physical
 from accelsim.yamlfile import Document, show
 
 MAX_PHYSICAL = 1e15
@@ -28,8 +29,8 @@ def cross_check(document: Document) -> list[Problem]:
 
 
 def delay_check(spec: Spec, document: Document) -> list[Problem]:
-    """Ops of a valid spec whose next start would come later than their end."""
-    found = []
+    """Ops of a valid spec whose next start would come later than their end, and read-outs that cannot keep step."""
+    found = _ramp_problems(spec, document)
     for name, instance in spec.instances.items():
         hertz = clock_hz(spec.clocks[instance.clock].clock_mhz)
         for op_name, op in COMPONENTS[instance.component].ops.items():
@@ -39,6 +40,30 @@ def delay_check(spec: Spec, document: Document) -> list[Problem]:
                 path = f"instances.{name}"
                 got = f"{op_name} every {interval} cycles with a latency of {latency}"
                 found.append(Problem(document.where(path), path, got, "an interval of at most the latency"))
+    return found
+
+
+def _ramp_problems(spec: Spec, document: Document) -> list[Problem]:
+    """The sense amplifiers share the clock of a ramp and keep up with it.
+
+    A strobe takes no longer than a step, and the first one, for which they wake, ends no later than the first step.
+    """
+    wta, sense = spec.instances.get("wta"), spec.instances.get("sense")
+    if wta is None or sense is None or wta.readout != "ramp":
+        return []
+    found = []
+    if sense.clock != wta.clock:
+        path, need = "instances.sense.clock", f"{wta.clock}, the clock of the wta, whose readout is ramp"
+        found.append(Problem(document.where(path), path, show(sense.clock), need))
+    hertz = clock_hz(spec.clocks[wta.clock].clock_mhz)
+    strobe = Delay(ns=exact(sense.sense_ns)).in_cycles(hertz)
+    compared = COMPONENTS[sense.component].ops["sense"].latency(sense).in_cycles(hertz)
+    woken = COMPONENTS[wta.component].ops["decide"].latency(wta).in_cycles(hertz) - wta.ramp_step_cycles
+    least = max(strobe, compared - woken)
+    if wta.ramp_step_cycles < least:
+        path = "instances.wta.ramp_step_cycles"
+        need = f"at least {least}, the cycles that the sense amplifiers take to compare (readout ramp)"
+        found.append(Problem(document.where(path), path, show(wta.ramp_step_cycles), need))
     return found
 
 
@@ -92,8 +117,7 @@ class _CrossCheck:
             yield from self.instance(name, _mapping(instance))
         if self.role_of and self.instances:
             yield from self.roles()
-            yield from self.link()
-            yield from self.sync()
+            yield from crossing_problems(self.document, self.kind, self.hertz)
 
     def fault(self, path: str, got: str, need: str, hint: str = "") -> Problem:
         return Problem(self.document.where(path), path, got, need, hint)
@@ -195,26 +219,3 @@ class _CrossCheck:
         for name in missing:
             if name not in meant:
                 yield self.fault(f"instances.{name}", "nothing", f"the {needed[name].component} of the chip")
-
-    def link(self) -> Iterator[Problem]:
-        """A `link` where binariser and driver sit on different dies."""
-        here, there = (_mapping(self.instances.get(name)).get("die") for name in ("binariser", "driver"))
-        if "link" in self.instances or not isinstance(here, str) or not isinstance(there, str):
-            return
-        if here != there:
-            why = f"binariser (die {here}) and driver (die {there}) sit on different dies"
-            yield self.fault("instances.link", "nothing", f"a die_link, because {why}")
-
-    def sync(self) -> Iterator[Problem]:
-        """A `sync` on the driver's clock where the clocks of binariser and driver are not multiples."""
-        clocks = [str(_mapping(self.instances.get(name)).get("clock")) for name in ("binariser", "driver")]
-        if not all(clock in self.hertz for clock in clocks):
-            return
-        here, there = clocks
-        low, high = sorted((self.hertz[here], self.hertz[there]))
-        if "sync" not in self.instances and high % low:
-            why = f"neither of the clocks {here} (binariser) and {there} (driver) divides the other"
-            yield self.fault("instances.sync", "nothing", f"a synchroniser, because {why}")
-        clock = _mapping(self.instances.get("sync")).get("clock")
-        if isinstance(clock, str) and clock in self.hertz and clock != there:
-            yield self.fault("instances.sync.clock", show(clock), f"{there}, the clock of the driver")

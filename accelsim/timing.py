@@ -52,6 +52,7 @@ def ticks_per_cycle(table: JobTable) -> IntArray:
 class _Pending:
     """Jobs of one instance whose order of starting is not final yet, and what earlier ones left behind."""
 
+    first_come: bool
     start: IntArray = field(default_factory=lambda: _NONE)
     request: IntArray = field(default_factory=lambda: _NONE)
     released: IntArray = field(default_factory=lambda: _NONE)
@@ -70,8 +71,9 @@ class _Pending:
         ready = np.ones(len(self.start), dtype=bool) if before is None else self.start < before
         if not ready.any():
             return
-        # Jobs that start together were granted in the order of their requests.
-        order = np.lexsort((self.request[ready], self.start[ready]))
+        # Jobs that start together were granted in the order of their requests, or of the table (the sort is stable).
+        queued = self.request[ready] if self.first_come else np.zeros(int(ready.sum()), dtype=np.int64)
+        order = np.lexsort((queued, self.start[ready]))
         start, request, released = (x[ready][order] for x in (self.start, self.request, self.released))
         busy_before = np.maximum.accumulate(np.concatenate(([self.busy_until], released)))
         self.busy += int((busy_before[1:] - np.maximum(start, busy_before[:-1])).clip(0).sum())
@@ -104,7 +106,7 @@ class Occupancy:
 
     def __init__(self, services: Sequence[Service]) -> None:
         self._services = tuple(services)
-        self._pending = [_Pending() for _ in services]
+        self._pending = [_Pending(service.rule == "first_come") for service in services]
 
     def add(self, timeline: Timeline) -> None:
         """Takes in the next chunk's timeline."""

@@ -1,5 +1,6 @@
 """Whether a workload fits a chip: every capacity that the workload exceeds, at once.
 
+A memory that inputs arrive in holds as many of them as may be in flight, whole, beside what is worked on.
 How a layer is cut into tiles is the mapping's business: it says itself when a tile buffer is too small.
 """
 
@@ -9,16 +10,14 @@ from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING
 
-from accelsim.components import distance_array, lut_controller, value_memory, weight_store
+from accelsim.components import distance_array, lut_controller, sram_buffer, value_memory, weight_store
 from accelsim.errors import Problem
-from accelsim.manifest import SPLIT_COLUMNS, Acam, Cnn, Mbi
+from accelsim.manifest import LOGIT_BYTES, SPLIT_COLUMNS, WEIGHT_BITS, Acam, Cnn, Mbi
 
 if TYPE_CHECKING:
     from accelsim.chip import Chip
     from accelsim.workload import Workload
 
-WEIGHT_BITS = 8
-LOGIT_BYTES = 4
 
 
 def fit_problems(workload: Workload, chip: Chip) -> list[Problem]:
@@ -55,12 +54,21 @@ class _Fit:
             need = f"at most {limit} (instances.{field} of {self.chip.spec.name})"
             yield self.problem(path, f"{got}{what}", need)
 
+    @property
+    def in_flight(self) -> int:
+        """Inputs that may be on the chip at once."""
+        n_inputs: int = self.chip["admission"].spec.max_inputs_in_flight
+        return n_inputs
+
     def cnn_problems(self, cnn: Cnn) -> Iterator[Problem]:
+        """Each layer's input and output, with the images of the other inputs in flight; all weights."""
         buffer, store = self.chip["buffer"].spec, self.chip["weights"].spec
+        waiting = self.in_flight - 1
+        beside = f" and {waiting} more image{'s' if waiting > 1 else ''} in flight" if waiting else ""
         for i, layer in enumerate(cnn.layers):
             value_bytes = LOGIT_BYTES if cnn.ends_at_accumulators(i) else 1
-            n_bytes = prod(layer.in_shape) + prod(layer.out_shape) * value_bytes
-            what = f" bytes of input and output of {layer.name}"
+            n_bytes = prod(layer.in_shape) + prod(layer.out_shape) * value_bytes + waiting * prod(cnn.input.shape)
+            what = f" bytes of input and output of {layer.name}{beside}"
             yield from self.at_most(f"cnn.layers.{i}", n_bytes, buffer.n_bytes, "buffer.n_bytes", what)
         # Groups of output channels are encoded apart, which never takes more bits than the whole layer.
         weights = [self.workload.model[f"{layer.name}.weight"] for layer in cnn.layers]
@@ -79,15 +87,22 @@ class _Fit:
         yield from self.at_most(features, acam.n_features, driver.n_columns, "driver.n_columns")
 
     def mbi_problems(self, mbi: Mbi) -> Iterator[Problem]:
-        pixels, vote = self.chip["pixels"].spec, self.chip["vote"].spec
-        n_pixels = mbi.image.height * mbi.image.width
-        yield from self.at_most("mbi.image", n_pixels, pixels.n_bytes, "pixels.n_bytes", " bytes of pixels")
+        vote = self.chip["vote"].spec
+        yield from self.pixel_problems(mbi)
         yield from self.at_most("mbi.n_classes", mbi.n_classes, vote.n_classes_max, "vote.n_classes_max")
         yield from self.key_problems(mbi)
         values = self.chip["values"].spec
         n_rows, room = len(self.workload.model["value_hidden"]), value_memory.capacity(values, mbi.value_bits)
         field, what = "values.n_bytes x instances.values.count", f" value rows of {mbi.value_bits} bits"
         yield from self.at_most("mbi.value_bits", n_rows, room, field, what)
+
+    def pixel_problems(self, mbi: Mbi) -> Iterator[Problem]:
+        """All images in flight; every row of an image starts at a port word."""
+        pixels = self.chip["pixels"].spec
+        row_words = sram_buffer.words(pixels, mbi.image.width)  # a pixel is a byte
+        n_bits = self.in_flight * mbi.image.height * row_words * pixels.port_bits
+        what = f" bytes of pixels ({self.in_flight} images in flight)" if self.in_flight > 1 else " bytes of pixels"
+        yield from self.at_most("mbi.image", -(-n_bits // 8), pixels.n_bytes, "pixels.n_bytes", what)
 
     def key_problems(self, mbi: Mbi) -> Iterator[Problem]:
         arrays, controller = self.chip["arrays"].spec, self.chip["controller"].spec
@@ -105,7 +120,7 @@ class _Fit:
         what = f" sets of arrays for {'all keys' if resident else 'the largest node'}"
         field = "arrays.count / instances.arrays.n_splits"
         yield from self.at_most("keys", n_sets, arrays.n_sets, field, what)
-        if not resident:
-            n_bytes = -(-n_keys * mbi.key_bits // 8)
-            room = self.chip["tables"].spec.n_bytes
-            yield from self.at_most("keys", n_bytes, room, "tables.n_bytes", " bytes of keys")
+        n_rows = len(self.workload.model["value_hidden"])
+        n_bytes = -(-(n_keys * mbi.key_bits + n_rows * mbi.value_bits) // 8)
+        room = self.chip["tables"].spec.n_bytes
+        yield from self.at_most("keys", n_bytes, room, "tables.n_bytes", " bytes of keys and values")

@@ -30,7 +30,7 @@ def test_the_walk_through_works(tmp_path: Path) -> None:
     for found in NEW_FILE.finditer(page):
         (copy / found["path"]).write_text(found["code"], encoding="utf-8")
     edits = list(INSERT.finditer(page))
-    assert len(edits) == 5
+    assert len(edits) == 6
     for found in edits:
         path = copy / found["path"]
         text = path.read_text(encoding="utf-8")

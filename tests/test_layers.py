@@ -13,10 +13,10 @@ PACKAGE = Path(__file__).parents[1] / "accelsim"
 
 # Module or package → layer. A new one must be given its layer here.
 LAYERS = {
-    **dict.fromkeys(("errors", "units", "jobs"), 0),
+    **dict.fromkeys(("errors", "units", "jobs", "process"), 0),
     **dict.fromkeys(("component", "clock", "rng", "yamlfile", "faults", "arrivals", "timing", "template"), 1),
     "components": 2,
-    **dict.fromkeys(("spec_model", "spec_check", "overrides", "spec", "chip"), 3),
+    **dict.fromkeys(("spec_model", "spec_check", "spec_crossings", "overrides", "spec", "chip"), 3),
     **dict.fromkeys(("manifest", "manifest_check", "workload_arrays", "workload_fit", "workload", "datasets"), 3),
     "mapping": 4,
     "dataflows": 5,
@@ -107,7 +107,7 @@ def test_reserved_packages(module: str) -> None:
 
 
 def test_the_command_line_loads_next_to_nothing() -> None:
-    assert {name for name, inner, at_load in imports("cli") if inner and at_load} == {"errors"}
+    assert {name for name, inner, at_load in imports("cli") if inner and at_load} == {"errors", "process"}
 
 
 def test_no_cycles() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -30,17 +32,26 @@ SUMMARY_KEYS = {
 }
 
 
-def accelsim(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+FILES = ["energy.csv", "inputs.parquet", "summary.json"]
+
+
+def accelsim(
+    *arguments: object, cwd: Path = ROOT, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "accelsim.cli", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=cwd, env=ENVIRONMENT, stdout=stdout, stderr=stderr, text=True, timeout=300)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
     """Exit code 2 and one line on stderr that says these things."""
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
-    lines = done.stderr.strip().splitlines()
+    lines = done.stderr.splitlines()
     assert len(lines) == 1, done.stderr
     for part in parts:
         assert part in lines[0]
@@ -124,9 +135,24 @@ def test_several_chips_and_arrivals(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "inputs.parquet").to_pydict()["chip"] == [0] * 4 + [1] * 4
 
 
-def test_without_a_workload_the_generated_one_is_run(tmp_path: Path) -> None:
-    assert accelsim("run", HYBRID, "--inputs", 1, "--out", tmp_path).returncode == 0
-    assert json.loads((tmp_path / "summary.json").read_text())["workload"].endswith("paper_hybrid")
+def test_the_default_workload_is_looked_for_here_and_beside_the_specs(tmp_path: Path) -> None:
+    def workload(out: str, cwd: Path) -> str:
+        done = accelsim("run", HYBRID, "--inputs", 1, "--out", tmp_path / out, cwd=cwd)
+        assert done.returncode == 0, done.stderr
+        return str(json.loads((tmp_path / out / "summary.json").read_text())["workload"])
+
+    assert workload("beside", tmp_path) == str(PAPER_HYBRID)
+    (tmp_path / "workloads").mkdir()
+    (tmp_path / "workloads" / "paper_hybrid").symlink_to(PAPER_HYBRID)
+    assert workload("here", tmp_path) == "workloads/paper_hybrid"
+
+
+def test_without_a_default_workload_both_places_are_named(tmp_path: Path) -> None:
+    spec = tmp_path / "specs" / "mine.yaml"
+    spec.parent.mkdir()
+    shutil.copy(HYBRID, spec)
+    done = accelsim("run", "specs/mine.yaml", cwd=tmp_path)
+    refused(done, f"need a workload folder (the default, paper_hybrid, is not in workloads/ or {tmp_path}/workloads/)")
 
 
 @pytest.mark.parametrize(
@@ -137,17 +163,76 @@ def test_without_a_workload_the_generated_one_is_run(tmp_path: Path) -> None:
         (("no_such.yaml", PAPER_HYBRID), ("no_such.yaml",)),
         ((HYBRID, PAPER_HYBRID, "--inputs", 0), ("--inputs", "got 0", "need 1 to 256")),
         ((HYBRID, PAPER_HYBRID, "--inputs", 257), ("--inputs", "got 257", "need 1 to 256")),
-        ((HYBRID, PAPER_HYBRID, "--arrivals", "often"), ("--arrivals", "'often'")),
+        ((HYBRID, PAPER_HYBRID, "--arrivals", "often"), ("--arrivals", '"often"')),
+        ((HYBRID, PAPER_HYBRID, "--arrivals", "poisson:1e-400"), ("--arrivals", '"poisson:1e-400"')),
+        ((HYBRID, PAPER_HYBRID, "--arrivals", "interval:1e9999999"), ("--arrivals", '"interval:1e9999999"')),
+        ((HYBRID, PAPER_HYBRID, "--arrivals", "interval:1e400"), ("--arrivals", '"interval:1e400"')),
+        ((HYBRID, PAPER_HYBRID, "--arrivals", "poisson:1e17"), ("1e+17 inputs a second", "at most 2e+08")),
         ((HYBRID, PAPER_HYBRID, "--set", "instances.acam.mach_pj=1"), ("instances.acam.match_pj",)),
         ((HYBRID, PAPER_HYBRID, "--engine", "warp"), ("--engine", "'warp'")),
         ((HYBRID, PAPER_HYBRID, "--out", "/proc/nowhere"), ("--out", "/proc/nowhere")),
         ((HYBRID, PAPER_HYBRID, "--out", HYBRID), ("--out", "hybrid_paper.yaml")),
+        ((HYBRID, PAPER_HYBRID, "--out", ""), ("--out", 'got ""')),
+        ((HYBRID, PAPER_HYBRID, "--set", "instances.driver.n_columns=783"), ("acam.n_features", "at most 783")),
         ((HYBRID, PAPER_HYBRID, "--data-root", "/nowhere"), ("--data-root", "generated")),
     ],
 )
 def test_one_clear_line(tmp_path: Path, arguments: tuple[object, ...], parts: tuple[str, ...]) -> None:
-    out = () if "--out" in arguments else ("--out", tmp_path / "out")
+    out = () if "--out" in arguments else ("--out", tmp_path / "new" / "out")
     refused(accelsim("run", *arguments, *out), *parts)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("command", ["mbi", "paper-mbi"])
+def test_a_trained_workload_needs_a_folder_too(command: str) -> None:
+    refused(accelsim("train", command, "--out", ""), '--out: got "", need a folder')
+
+
+def read_by_nobody() -> int:
+    """The writing end of a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+def test_a_closed_pipe_loses_no_results(tmp_path: Path) -> None:
+    pipe = read_by_nobody()
+    done = accelsim("run", HYBRID, PAPER_HYBRID, "--inputs", 1, "--out", tmp_path, stdout=pipe)
+    os.close(pipe)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert names(tmp_path) == FILES
+
+
+def test_a_full_disk_behind_stdout_is_one_line_and_loses_no_results(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = accelsim("run", HYBRID, PAPER_HYBRID, "--inputs", 1, "--out", tmp_path, stdout=full)
+    assert done.returncode == 2
+    assert done.stderr.endswith("No space left on device\n")
+    assert len(done.stderr.splitlines()) == 1
+    assert names(tmp_path) == FILES
+
+
+@pytest.mark.parametrize("arguments", [("schema",), ("check", HYBRID), ("--version",)])
+def test_other_commands_and_an_output_that_cannot_be_written(arguments: tuple[object, ...]) -> None:
+    pipe = read_by_nobody()
+    done = accelsim(*arguments, stdout=pipe)
+    os.close(pipe)
+    assert (done.returncode, done.stderr) == (1, "")
+    with open("/dev/full", "w") as full:
+        done = accelsim(*arguments, stdout=full)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_progress_is_for_terminals(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    done = accelsim("run", HYBRID, PAPER_HYBRID, "--inputs", 1, "--out", tmp_path, stderr=theirs)
+    os.close(theirs)
+    assert done.returncode == 0
+    assert b"inputs" in os.read(ours, 10_000)
+    os.close(ours)
+    done = accelsim("run", HYBRID, PAPER_HYBRID, "--inputs", 1, "--out", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +272,7 @@ def test_an_interrupt_is_one_line_and_leaves_earlier_results(tmp_path: Path) -> 
     process = subprocess.Popen(
         [*command, "--out", str(out)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -198,6 +283,28 @@ def test_an_interrupt_is_one_line_and_leaves_earlier_results(tmp_path: Path) -> 
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stdout == ""
-    assert stderr.strip().splitlines()[-1] == "interrupted"
-    assert "Traceback" not in stderr
+    assert stderr == "interrupted\n"
     assert {path.name: path.read_bytes() for path in out.iterdir()} == earlier
+
+
+# Runs accelsim, and interrupts it when the module named first is looked for.
+INTERRUPTED_IMPORT = """
+import os, runpy, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[0]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+del sys.argv[0]
+runpy.run_module("accelsim.cli", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "numpy", "pydantic", "pyarrow.parquet", "rich.progress", "accelsim.run"])
+def test_an_interrupt_while_modules_load_is_one_line(tmp_path: Path, module: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, module, "run", HYBRID, PAPER_HYBRID, "--out", tmp_path / "out"]
+    done = subprocess.run(map(str, command), cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+    assert names(tmp_path) == []

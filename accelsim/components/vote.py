@@ -40,6 +40,8 @@ class VoteSpec(OrderedSpec):
     """One vote unit.
 
     Attributes:
+        slots: at least 2: an accumulate holds its slot until the next one or decide has ended, which needs a slot too,
+            so that one slot would be a deadlock.
         n_classes_max: classes it has sums for.
         add_pj: one vote added to one sum.
         compare_pj: one sum compared with the largest so far.
@@ -47,6 +49,7 @@ class VoteSpec(OrderedSpec):
     """
 
     component: Literal["vote"]
+    slots: Annotated[int, Field(ge=2, le=10**6)]
     n_classes_max: Annotated[int, Field(ge=1, le=256)]
     add_pj: NonNegative
     compare_pj: NonNegative

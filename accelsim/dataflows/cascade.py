@@ -13,13 +13,14 @@ import numpy as np
 
 from accelsim.chip import Chip
 from accelsim.component import Programmed
-from accelsim.components import vote
+from accelsim.components import sram_buffer, vote
 from accelsim.dataflows.admit import admit
-from accelsim.dataflows.block import Block, Outcome, add_op
+from accelsim.dataflows.block import Block, Outcome, add_op, at_port_rate
 from accelsim.dataflows.cnn import CnnFrontEnd, CnnValues
 from accelsim.dataflows.hybrid import AcamBackEnd, Match
 from accelsim.dataflows.lookup import LookUp
 from accelsim.jobs import BoolArray, Handle, JobBuilder
+from accelsim.manifest import LOGIT_BYTES
 from accelsim.workload import Workload
 
 FALLBACK = "fallback"
@@ -72,6 +73,9 @@ class Cascade:
         far: BoolArray,
     ) -> Match:
         instance = self._chip["vote"]
-        result = vote.decide(instance.spec, "vote", values.features.astype(np.int64), block.draws("vote"))
-        last = add_op(jobs, instance, "decide", result, phase=FALLBACK, needs=[done, admitted], mask=far)
-        return Match(result.y.winner, result.y.tied, last)
+        logits = values.features
+        words = sram_buffer.words(self._chip["buffer"].spec, logits.shape[1] * LOGIT_BYTES)
+        decided = vote.decide(instance.spec, "vote", logits.astype(np.int64), block.draws("vote"))
+        result, also = at_port_rate(decided, words), {"buffer.read": words}
+        last = add_op(jobs, instance, "decide", result, phase=FALLBACK, needs=[done, admitted], mask=far, also=also)
+        return Match(decided.y.winner, decided.y.tied, last)

@@ -20,13 +20,10 @@ from accelsim.component import Programmed
 from accelsim.components import cnn_engine, post_unit, sram_buffer, weight_store
 from accelsim.dataflows.block import Block, add_op, at_port_rate
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
-from accelsim.manifest import ConvLayer, DenseLayer
+from accelsim.manifest import LOGIT_BYTES, PIXEL_BITS, WEIGHT_BITS, ConvLayer, DenseLayer
 from accelsim.mapping.tiling import Layer, Tile, tiles
 from accelsim.rng import Draws
 from accelsim.workload import Workload
-
-PIXEL_BITS = WEIGHT_BITS = 8
-LOGIT_BYTES = 4  # an argmax layer's outputs stay int32
 
 
 @dataclass(frozen=True)

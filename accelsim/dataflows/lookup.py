@@ -27,10 +27,9 @@ from accelsim.components import (
 from accelsim.dataflows.block import Block, add_op
 from accelsim.dataflows.table_walk import Bits, TableWalk, Winner, phase_of
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
+from accelsim.manifest import PIXEL_BITS
 from accelsim.rng import Draws
 from accelsim.workload import Workload
-
-PIXEL_BITS = 8
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from simpy import Environment, Event
 from simpy.core import EmptySchedule
 from simpy.events import NORMAL, EventPriority
 
-from accelsim.errors import DeadlockError, RangeError
+from accelsim.engines.deadlock import deadlock
+from accelsim.errors import RangeError
 from accelsim.jobs import ADMISSION, IntArray, JobTable, Service, Timeline, consecutive
 from accelsim.units import MAX_TICKS
 
@@ -46,7 +47,7 @@ def run(
         The timeline of each chunk, in order, as soon as the chunk is let go.
 
     Raises:
-        DeadlockError: if jobs can never finish; it names the unfinished jobs of all admitted inputs.
+        DeadlockError: if jobs can never finish; it names the unfinished jobs of all admitted inputs, and says why.
         RangeError: if a time reaches `MAX_TICKS`.
     """
     simulation = _Simulation(consecutive(chunks), environment(), retired)
@@ -104,12 +105,6 @@ class _Chunk:
         self.start = [NOT_STARTED] * n
         self.jobs_left: list[int] = np.bincount(local_input).tolist()
         self.inputs_left = table.n_inputs
-
-    def stuck(self) -> list[str]:
-        """The jobs that have not started, of the inputs that were admitted."""
-        waits = np.array(self.start) == NOT_STARTED
-        admitted = ~waits[self.table.first_job()]
-        return [self.table.describe(job) for job in np.flatnonzero(waits & admitted[self.input]).tolist()]
 
 
 _Job = tuple[_Chunk, int]  # a chunk and the index of a job in its table
@@ -295,7 +290,7 @@ class _Simulation:
         try:
             self._env.step()
         except EmptySchedule:
-            raise DeadlockError([job for chunk in self.loaded for job in chunk.stuck()]) from None
+            raise deadlock([(chunk.table, np.array(chunk.start) != NOT_STARTED) for chunk in self.loaded]) from None
 
     def _await(self, chunk: _Chunk, job: int, arrival: int) -> None:
         """An admission job is visible when its input arrives, or now if its chunk was loaded after that."""

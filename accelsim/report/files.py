@@ -10,6 +10,7 @@ import csv
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
@@ -24,24 +25,32 @@ from accelsim.run import ChipRun, Run
 
 
 def require_writable(folder: Path) -> None:
-    """Makes the output folder and checks that files can be made in it, before anything long is begun.
+    """Checks that the output folder can be made and written, before anything long is begun; leaves nothing behind.
 
     Raises:
         OutputError: if it cannot be used.
     """
+    real = Path(os.path.realpath(folder))
+    made: list[Path] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".accelsim-{os.getpid()}.probe"
+        for path in reversed([path for path in (real, *real.parents) if not path.exists()]):
+            path.mkdir()
+            made.append(path)
+        probe = real / f".accelsim-{os.getpid()}.probe"
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise OutputError(
             f"--out {folder}: got {error.strerror}, need a folder that can be written"
         ) from error
+    finally:
+        for path in reversed(made):
+            with suppress(OSError):  # somebody else may have put something there meanwhile
+                path.rmdir()
 
 
 def write_run(run: Run, summary: dict[str, Any], folder: Path) -> list[Path]:
-    """Writes the three files into `folder`, which must exist.
+    """Writes the three files into `folder`, which is made where it is missing.
 
     Returns:
         Their paths.
@@ -56,6 +65,7 @@ def write_run(run: Run, summary: dict[str, Any], folder: Path) -> list[Path]:
     }
     made: list[Path] = []
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         for name, write in writers.items():
             temporary = folder / f".{name}.{os.getpid()}.tmp"
             made.append(temporary)

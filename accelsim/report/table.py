@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from accelsim.account import STATIC, LedgerRow
 from accelsim.report.files import mean_ledger
 from accelsim.run import Run
 
+MAX_WIDTH = 1000  # of a table that no terminal limits
+_FIGURES = ("where", "count", "each", "pJ")
+_COLUMNS = (*_FIGURES, "share", "basis")
 _SI = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
@@ -32,7 +36,7 @@ def picojoules(value: float) -> str:
 def print_run(run: Run, summary: dict[str, Any], console: Console) -> None:
     """Prints what a run found: headline, energy by instance and action, shares by basis, what is not charged."""
     _print_headline(run, summary, console)
-    console.print(_energy_table(run, summary))
+    _print_energy_table(run, summary, console)
     _print_shares(summary, console)
     _print_utilisation(summary, console)
     if summary["not_charged"]:
@@ -59,7 +63,7 @@ def _print_headline(run: Run, summary: dict[str, Any], console: Console) -> None
         f"{summary['n_inputs']:,} inputs, {summary['arrivals']}; {summary['n_jobs']:,} jobs",
         highlight=False,
     )
-    rows = Table.grid(padding=(0, 2))
+    rows = Table.grid(Column(overflow="fold"), Column(overflow="fold"), padding=(0, 2))
     rows.add_row("accuracy", _accuracy_text(run, summary))
     if run.chip.spec.kind == "cascade":
         rows.add_row("coverage", f"{summary['coverage']:.2%} answered without the fallback")
@@ -100,31 +104,39 @@ def _spread(times: dict[str, float]) -> str:
     return f"mean {seconds(times['mean'])}, p50 {seconds(times['p50'])}, p99 {seconds(times['p99'])}"
 
 
-def _energy_table(run: Run, summary: dict[str, Any]) -> Table:
+def _print_energy_table(run: Run, summary: dict[str, Any], console: Console) -> None:
+    """Never cuts a figure: a narrow terminal gets fewer columns, and at last a table that is wider than itself."""
+    for columns in (_COLUMNS, tuple(name for name in _COLUMNS if name != "share"), _FIGURES):
+        table = _energy_table(run, summary, columns)
+        table.width = table.__rich_measure__(console, console.options.update(max_width=MAX_WIDTH)).maximum
+        if table.width <= console.width:
+            break
+    console.print(table, crop=False)
+
+
+def _energy_table(run: Run, summary: dict[str, Any], columns: Sequence[str]) -> Table:
     total = summary["energy_pj"]["mean"]
     table = Table(title="Energy per input", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("where", no_wrap=True)
-    for heading in ("count", "each", "pJ", "share"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("basis", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("where", "basis") else "right", no_wrap=True)
+
+    def add_row(cells: Mapping[str, str], style: str) -> None:
+        table.add_row(*(Text(cells.get(name, ""), style=style) for name in columns))
+
     groups = _by_action(run)
     for instance in run.chip.instances:
         mine = [(action, rows) for (owner, action), rows in groups.items() if owner == instance and _worth_a_line(rows)]
         energy = summary["energy_by_instance_pj"].get(instance, 0.0)
-        table.add_row(*(_bold(text) for text in (instance, "", "", picojoules(energy), _share(energy, total))), "")
+        add_row({"where": instance, "pJ": picojoules(energy), "share": _share(energy, total)}, "bold")
         for action, rows in mine:
-            table.add_row(f"  {action}", *_figures(rows, summary, total))
+            add_row({"where": f"  {action}", **_figures(rows, summary, total)}, "")
     table.add_section()
-    table.add_row(*(_bold(text) for text in ("total", "", "", picojoules(total), _share(total, total))), "")
+    add_row({"where": "total", "pJ": picojoules(total), "share": _share(total, total)}, "bold")
     return table
 
 
 def _microwatts(power_uw: float) -> str:
     return f"{power_uw:,.0f} µW" if power_uw >= 100 else f"{power_uw:.3g} µW"
-
-
-def _bold(text: str) -> Text:
-    return Text(text, style="bold")
 
 
 def _share(energy: float, total: float) -> str:
@@ -143,7 +155,7 @@ def _worth_a_line(rows: list[LedgerRow]) -> bool:
     return rows[0].unit_pj > 0 if rows[0].phase == STATIC else any(row.count for row in rows)
 
 
-def _figures(rows: list[LedgerRow], summary: dict[str, Any], total: float) -> tuple[str, str, str, str, str]:
+def _figures(rows: list[LedgerRow], summary: dict[str, Any], total: float) -> dict[str, str]:
     """Count, unit, energy, share and basis of an action, per input; static power as a time and a power."""
     n_inputs = summary["n_inputs"]
     count, energy = sum(row.count for row in rows) / n_inputs, sum(row.energy_pj for row in rows) / n_inputs
@@ -153,7 +165,8 @@ def _figures(rows: list[LedgerRow], summary: dict[str, Any], total: float) -> tu
     else:
         counted = f"{count:,.0f}" if count.is_integer() or count >= 1e5 else f"{count:,.1f}"
         unit = f"{rows[0].unit_pj:.5g} pJ"
-    return counted, unit, picojoules(energy), _share(energy, total), rows[0].basis
+    cells = {"count": counted, "each": unit, "pJ": picojoules(energy)}
+    return {**cells, "share": _share(energy, total), "basis": rows[0].basis}
 
 
 def _print_shares(summary: dict[str, Any], console: Console) -> None:

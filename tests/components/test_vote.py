@@ -59,6 +59,11 @@ def test_energy_and_cycles_by_hand():
     assert VOTE.ops["decide"].latency(spec).in_cycles(10**9) + decided.extra_cycles[0] == 10
 
 
+def test_two_slots_are_enough():
+    """One for the sums so far, one for those that the next accumulate or decide makes of them."""
+    assert make(slots=2).slots == 2
+
+
 def test_last_takes_the_first_table_and_costs_nothing():
     taken = accumulate(make(), "last", Ballot(None, np.array([[3, 1], [9, 0]], np.uint8)), DRAWS)
     decided = decide(make(), "last", taken.y, DRAWS)
@@ -77,7 +82,7 @@ def test_too_many_classes():
         decide(make(), "vote", votes[:, 0].astype(np.int64), DRAWS)
 
 
-@pytest.mark.parametrize("changes", [{"n_classes_max": 0}, {"add_pj": -1.0}])
+@pytest.mark.parametrize("changes", [{"n_classes_max": 0}, {"add_pj": -1.0}, {"slots": 1}, {"slots": 10**6 + 1}])
 def test_wrong_spec(changes):
     with pytest.raises(ValidationError):
         make(**changes)

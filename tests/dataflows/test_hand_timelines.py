@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from accelsim.chip import Chip
 from accelsim.dataflows.block import Block
@@ -16,7 +17,7 @@ from accelsim.jobs import JobBuilder, Timeline
 from accelsim.rng import BLOCK_INPUTS
 from accelsim.run import DATAFLOWS
 from accelsim.workload import Workload, load_workload
-from tests.dataflows import chips
+from tests.dataflows import by_hand, chips
 from tests.workload import builders
 
 
@@ -99,6 +100,41 @@ def test_hybrid(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("readout", ["ramp", "compare_tree"])
+def test_hybrid_read_outs(tmp_path: Path, readout: str) -> None:
+    built = builders.write_hybrid(tmp_path / "w", seed=3, side=3, channels=(2,), n_inputs=4)
+    chip = chips.chip(tmp_path, "hybrid", wta={"readout": readout})
+    timeline = run(chip, load_workload(tmp_path / "w"), 4)
+    met = []
+    for number in range(4):
+        ends = {name: end for name, _, end in spans(timeline, number)}
+        after = [span for span in spans(timeline, number) if span[1] >= ends["acam.search"]]
+        steps = 8 - max(by_hand.matched(built, number).matches) + 1  # of two cycles each
+        met.append(steps)
+        t = ends["acam.search"]
+        if readout == "ramp":
+            # Both begin together; a strobe follows every step, so each further step lasts as long for both.
+            ramp, strobes = 2 * (ceil(5 / 20) + 2 * steps), 2 * (ceil((5 + 8) / 20) + 2 * (steps - 1))
+            assert after == [("sense.sense", t, t + strobes), ("wta.decide", t, t + ramp)]
+        else:
+            levels = 3  # of eight inputs; a chain, rounded once; latches of its own
+            assert after == [("wta.decide", t, t + 2 * ceil((5 + levels * 21) / 20))]
+    assert met == [1, 2, 3, 1]
+
+
+def test_streamed_weights_take_a_cycle_a_word_of_the_buffer(tmp_path: Path) -> None:
+    builders.write_hybrid(tmp_path / "w", side=3, channels=(2,), n_inputs=1)
+    words, admit = ceil(2 * 9 / 8), ceil(9 * 8 / 64)
+    wide = {"kind": "dram", "word_bits": 256, "access_ns": 25}  # all weights are one word of the store
+    for residency, extra in (("streamed", words - 1), ("resident", 0)):
+        weights = wide | {"residency": residency} | ({"kind": "nvm"} if residency == "resident" else {})
+        timeline = run(chips.chip(tmp_path, "hybrid", weights=weights), load_workload(tmp_path / "w"), 1)
+        by_name = {name: (start, end) for name, start, end in spans(timeline, 0)}
+        fetch = ceil(25 / 10) + extra
+        assert by_name["weights.fetch"] == (admit, admit + fetch)
+        assert by_name["engine.compute"][0] == admit + max(fetch, 2)
+
+
 def lookup_spans(begin: int, n_keys: int) -> tuple[list[tuple[str, int, int]], int]:
     """One flat table of a glimpse whose route starts at `begin` on idle units: its jobs, and its end."""
     route = 2
@@ -176,6 +212,56 @@ def test_mbi_reloads_nodes_when_tables_are_not_resident(tmp_path: Path) -> None:
     assert by_name["tables.fetch"] == (routed, routed + fetch)
     assert by_name["arrays.write_row"] == (routed + fetch, routed + fetch + 2 * 1)  # two rows of 10 ns
     assert by_name["arrays.compare"][0] == routed + fetch + 2
+
+
+def test_mbi_walks_a_tree_node_by_node(tmp_path: Path) -> None:
+    """The route to a child waits for the last key of its parent: the winner is not known before."""
+    parts = builders.mbi(**{**LOOKUP_SIZES, "n_glimpses": 1}, n_inputs=2, depth=2)
+    patches = np.array([[0x00], [0xFF], [0x0F], [0xF0], [0x33], [0xCC]], dtype=np.uint8)
+    parts.model |= {
+        "keys": np.concatenate([patches, np.zeros_like(patches)], axis=1),
+        "node_start": np.array([0, 2, 4, 6], dtype=np.int32),  # a root of two keys, and a child of two for each
+        "key_next": np.array([1, 2, -1, -2, -3, -4], dtype=np.int32),
+        "value_hidden": np.zeros((4, 1), dtype=np.uint8),
+        "value_votes": np.eye(4, 3, dtype=np.int8),
+    }
+    builders.write_folder(tmp_path / "w", parts)
+    timeline = run(chips.chip(tmp_path, "mbi"), load_workload(tmp_path / "w"), 1)
+    admit, (load, extract) = 4, (2, 3)
+    root, _ = lookup_spans(admit + extract, 2)
+    child, end = lookup_spans(root[-3][2], 2)
+    assert root[-3][0] == "scan.accumulate"
+    assert spans(timeline, 0) == [
+        ("admission.admit", 0, admit),
+        ("pixels.load", admit, admit + load),
+        ("extractor.extract", admit, admit + extract),
+        *root[:-2],
+        *child,
+        ("vote.decide", end, end + 1 + (3 - 1)),
+    ]
+
+
+@pytest.mark.parametrize("abort", ["first_far", "after_all"])
+def test_cascade_extracts_the_next_glimpse_when_it_is_wanted(tmp_path: Path, abort: Any) -> None:
+    """With `first_far` a glimpse is not looked at before the one before it is known to be near; else it is at once."""
+    built = builders.write_cascade(tmp_path / "w", **LOOKUP_SIZES, n_inputs=2, thresholds=[999, 999], abort=abort)
+    assert not built.far.any()
+    timeline = run(chips.chip(tmp_path, "cascade"), load_workload(tmp_path / "w"), 1)
+    admit, load, extract = 4, 2, 3  # as in test_mbi
+    first, first_end = lookup_spans(admit + extract, 2)
+    wait = abort == "first_far"
+    load_at, extract_at = (first_end, first_end) if wait else (admit + load, admit + 2)
+    second, second_end = lookup_spans(first_end + (extract if wait else 0), 2)
+    assert spans(timeline, 0) == [
+        ("admission.admit", 0, admit),
+        ("pixels.load", admit, admit + load),
+        ("extractor.extract", admit, admit + extract),
+        *first,
+        ("pixels.load", load_at, load_at + load),
+        ("extractor.extract", extract_at, extract_at + extract),
+        *second,
+        ("vote.decide", second_end, second_end + 1 + (3 - 1)),
+    ]
 
 
 def test_cascade(tmp_path: Path) -> None:

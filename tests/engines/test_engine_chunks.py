@@ -4,6 +4,7 @@ import itertools
 import signal
 import weakref
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -115,6 +116,17 @@ def test_times_beyond_int64_are_refused(engine: Engine) -> None:
         list(engine(iter([chunk(0, [half], services), chunk(1, [half], services)])))
 
 
+def joined(services: tuple[Service, ...], first_input: int, n_parts: int) -> JobTable:
+    """An input whose last job needs all of its parts at once."""
+    jobs = JobBuilder(services, first_input, 1)
+    admitted = jobs.add("admission", "admit", phase="in", needs=[], cycles=1)
+    parts = [
+        jobs.add("work", "make", phase=f"part {part}", needs=[admitted], cycles=1) for part in range(1, n_parts + 1)
+    ]
+    jobs.add("work", "join", phase="end", needs=[*parts, admitted], cycles=1)
+    return jobs.build(1)[0]
+
+
 @pytest.mark.parametrize("n_before", [0, 1, 3])
 def test_a_deadlock_names_the_jobs_that_cannot_finish(engine: Engine, n_before: int) -> None:
     """The two results that the last job needs do not fit the one slot that there is.
@@ -122,21 +134,42 @@ def test_a_deadlock_names_the_jobs_that_cannot_finish(engine: Engine, n_before: 
     Inputs that finish before, and chunks that are never loaded, are not named.
     """
     services = (SERVICES[0], Service("work", 1, 1, 1, "first_come"))
-
-    def deadlocked(first_input: int) -> JobTable:
-        jobs = JobBuilder(services, first_input, 1)
-        admitted = jobs.add("admission", "admit", phase="in", needs=[], cycles=1)
-        left = jobs.add("work", "make", phase="left", needs=[admitted], cycles=1)
-        right = jobs.add("work", "make", phase="right", needs=[admitted], cycles=1)
-        jobs.add("work", "join", phase="end", needs=[left, right, admitted], cycles=1)
-        return jobs.build(1)[0]
-
     good = [chunk(first, [2], services) for first in range(n_before)]
-    bad = [deadlocked(n_before), *(chunk(n_before + 1 + i, [2], services) for i in range(5))]
+    bad = [joined(services, n_before, 2), *(chunk(n_before + 1 + i, [2], services) for i in range(5))]
     with pytest.raises(DeadlockError) as caught:
         list(engine(iter(good + bad)))
     assert caught.value.jobs == (
-        f"work.make (input {n_before}, right)",
+        f"work.make (input {n_before}, part 2)",
         f"work.join (input {n_before}, end)",
         f"work.work (input {n_before + 1}, work)",
     )
+
+
+HELP = "more slots there may help (instances.work.slots)"
+
+
+@pytest.mark.parametrize(
+    ("rule", "slots", "n_parts", "message"),
+    [
+        (
+            *("first_come", 2, 3),
+            "2 of 2 slots held by make (input 7, part 1), make (input 7, part 2); make (input 7, part 3) waits",
+        ),
+        (
+            *("first_come", 5, 8),
+            "5 of 5 slots held by make (input 7, part 1), make (input 7, part 2), make (input 7, part 3) and 2 more; "
+            "make (input 7, part 6), make (input 7, part 7), make (input 7, part 8) wait",
+        ),
+        (
+            *("in_order", 2, 5),
+            "2 of 2 slots held, the next in turn by make (input 7, part 1); make (input 7, part 3) waits",
+        ),
+    ],
+)
+def test_a_deadlock_says_who_waits_for_whose_slot(
+    engine: Engine, rule: Literal["first_come", "in_order"], slots: int, n_parts: int, message: str
+) -> None:
+    services = (SERVICES[0], Service("work", 1, 1, slots, rule))
+    with pytest.raises(DeadlockError) as caught:
+        list(engine(iter([chunk(6, [1], services), joined(services, 7, n_parts)])))
+    assert str(caught.value) == f"deadlock: work: {message}; {HELP}"

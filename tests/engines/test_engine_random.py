@@ -7,7 +7,7 @@ from accelsim.errors import DeadlockError
 from accelsim.jobs import JobTable
 from tests.engines.conftest import Engine
 from tests.engines.random_tables import cut, random_sizes, random_table
-from tests.engines.time_stepping import Walk, stuck
+from tests.engines.time_stepping import Walk, short_of_slots, stuck
 
 N_TABLES = 600
 BLOCK = 30  # tables a test
@@ -32,6 +32,15 @@ def outcome(engine: Engine, chunks: list[JobTable]) -> Outcome:
     return [pair for t in timelines for pair in zip(t.start.tolist(), t.end.tolist(), strict=True)]
 
 
+def blames(engine: Engine, chunks: list[JobTable]) -> list[str] | None:
+    """The instances that a deadlock blames, or None if there is none."""
+    try:
+        list(engine(iter(chunks)))
+    except DeadlockError as error:
+        return [cause.partition(":")[0] for cause in error.causes]
+    return None
+
+
 @pytest.mark.parametrize("seeds", BLOCKS, ids=str)
 def test_starts_and_ends_are_those_of_walking_every_tick(engine: Engine, seeds: range) -> None:
     for seed in seeds:
@@ -52,6 +61,16 @@ def test_chunks_change_nothing(engine: Engine, seeds: range) -> None:
         whole = outcome(engine, [table])
         for sizes in ([1] * table.n_inputs, *(random_sizes(rng, table.n_inputs) for _ in range(2))):
             assert outcome(engine, cut(table, sizes)) == whole, (seed, sizes)
+
+
+@pytest.mark.parametrize("seeds", BLOCKS, ids=str)
+def test_a_deadlock_blames_the_instances_that_are_short_of_slots(engine: Engine, seeds: range) -> None:
+    for seed in seeds:
+        rng = generator(seed)
+        table = random_table(rng)
+        for chunks in ([table], cut(table, random_sizes(rng, table.n_inputs))):
+            blamed = blames(engine, chunks)
+            assert blamed is None or blamed == short_of_slots(Walk(table)) != []
 
 
 def test_most_random_tables_are_live_and_some_are_not(engine: Engine) -> None:

@@ -83,6 +83,17 @@ class Walk:
         return any(self._end(j) > now for j in self.users[job] or [job])
 
 
+def short_of_slots(walk: Walk) -> list[str]:
+    """The instances that a `DeadlockError` is to blame: those where a job could start if it had a slot."""
+    blamed = []
+    for service, jobs in zip(walk.services, walk.jobs_of, strict=True):
+        waiting = [j for j in jobs if walk.start[j] is None]
+        heads = waiting[:1] if service.rule == "in_order" else waiting
+        if service is not walk.services[ADMISSION] and any(walk._visible(j) < NEVER for j in heads):
+            blamed.append(service.name)
+    return blamed
+
+
 def stuck(table: JobTable, start: list[int | None]) -> list[str]:
     """The jobs that a `DeadlockError` is to name: the unfinished ones of the inputs that were admitted."""
     jobs = range(table.n_jobs)

@@ -56,7 +56,7 @@ def test_check_reports_every_file(accelsim, tmp_path: Path) -> None:
     assert code == 2
     assert out.startswith(f"{SMALL}: small_hybrid")
     assert err == (
-        f"{bad}:215 instances.acam.match_pj: got -1, need a number ≥ 0\n"
+        f"{bad}:217 instances.acam.match_pj: got -1, need a number ≥ 0\n"
         f"{tmp_path / 'none.yaml'}: got no such file or directory, need a readable file\n"
     )
 
@@ -119,6 +119,7 @@ MISTAKES = {
     ("check", str(SMALL), "--set"): "--set",
     ("new", "cam", "x.yaml"): "new: got cam, need one of hybrid, mbi, cascade",
     ("new", "hybrid", "none/x.yaml"): "none/x.yaml: cannot be written (No such file or directory)",
+    ("list", "--root", "/nope"): '--root: got "/nope", need a folder that has arch_specs and workloads\n',
     ("schema", "--out", "."): ".: cannot be written (Is a directory)",
 }
 

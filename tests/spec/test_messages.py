@@ -15,43 +15,43 @@ ACAM = "instances.acam"
 BAD = {
     "a unit in the value": (
         {f"{ACAM}.match_pj": "match_pj: 0.16 pJ"},
-        '215 instances.acam.match_pj: got "0.16 pJ", need a number ≥ 0 (did you mean 0.16?)',
+        '217 instances.acam.match_pj: got "0.16 pJ", need a number ≥ 0 (did you mean 0.16?)',
     ),
     "another unit": (
         {f"{ACAM}.match_pj": "match_pj: 160 fJ"},
-        '215 instances.acam.match_pj: got "160 fJ", need a number ≥ 0 (a bare number, in the unit that ends the name)',
+        '217 instances.acam.match_pj: got "160 fJ", need a number ≥ 0 (a bare number, in the unit that ends the name)',
     ),
     "a number in quotes": (
         {f"{ACAM}.n_rows": "n_rows: '10'"},
-        '210 instances.acam.n_rows: got "10", need a whole number from 1 to 100000 (did you mean 10?)',
+        '212 instances.acam.n_rows: got "10", need a whole number from 1 to 100000 (did you mean 10?)',
     ),
     "a whole number with a point": (
         {f"{ACAM}.n_rows": "n_rows: 10.0"},
-        "210 instances.acam.n_rows: got 10.0, need a whole number from 1 to 100000 (did you mean 10?)",
+        "212 instances.acam.n_rows: got 10.0, need a whole number from 1 to 100000 (did you mean 10?)",
     ),
     "truth as a number": (
         {f"{ACAM}.n_rows": "n_rows: true"},
-        "210 instances.acam.n_rows: got true, need a whole number from 1 to 100000",
+        "212 instances.acam.n_rows: got true, need a whole number from 1 to 100000",
     ),
     "a negative energy": (
         {f"{ACAM}.match_pj": "match_pj: -1"},
-        "215 instances.acam.match_pj: got -1, need a number ≥ 0",
+        "217 instances.acam.match_pj: got -1, need a number ≥ 0",
     ),
     "no number at all": (
         {f"{ACAM}.match_pj": "match_pj: .nan"},
-        "215 instances.acam.match_pj: got nan, need a number ≥ 0",
+        "217 instances.acam.match_pj: got nan, need a number ≥ 0",
     ),
     "an absurd number": (
         {f"{ACAM}.match_pj": "match_pj: 1e16"},
-        "215 instances.acam.match_pj: got 1e+16, need at most 1e+15 in this unit",
+        "217 instances.acam.match_pj: got 1e+16, need at most 1e+15 in this unit",
     ),
     "a list": (
         {f"{ACAM}.match_pj": "match_pj: [0.16]"},
-        "215 instances.acam.match_pj: got a list, need a number ≥ 0",
+        "217 instances.acam.match_pj: got a list, need a number ≥ 0",
     ),
     "a misspelt field": (
         {f"{ACAM}.match_pj": "mach_pj: 0.16"},
-        "215 instances.acam.mach_pj: got an unknown field, need a field of acam_array (did you mean match_pj?)",
+        "217 instances.acam.mach_pj: got an unknown field, need a field of acam_array (did you mean match_pj?)",
     ),
     "an extra field of a short mapping": (
         {"dies.acam.node_nm": "node_nm: 180\n    colour: red"},
@@ -59,36 +59,36 @@ BAD = {
     ),
     "a missing field": (
         {f"{ACAM}.n_rows": None},
-        "200 instances.acam.n_rows: got nothing, need a whole number from 1 to 100000",
+        "202 instances.acam.n_rows: got nothing, need a whole number from 1 to 100000",
     ),
     "an unknown choice": (
         {f"{ACAM}.combine": "combine: charge_shere"},
-        '213 instances.acam.combine: got "charge_shere", '
+        '215 instances.acam.combine: got "charge_shere", '
         "need one of charge_share, adc_per_segment, current_sum (did you mean charge_share?)",
     ),
     "an impossible combination": (
         {f"{ACAM}.n_rows": "n_rows: 100000", f"{ACAM}.n_segments": "n_segments: 1000"},
-        "200 instances.acam: got n_rows x n_segments x segment_cells = 4900000000, need at most 100000000",
+        "202 instances.acam: got n_rows x n_segments x segment_cells = 4900000000, need at most 100000000",
     ),
     "an unknown die": (
         {f"{ACAM}.die": "die: acamm"},
-        '202 instances.acam.die: got "acamm", need a die of this file: digital, acam (did you mean acam?)',
+        '204 instances.acam.die: got "acamm", need a die of this file: digital, acam (did you mean acam?)',
     ),
     "an unknown clock": (
         {f"{ACAM}.clock": "clock: logic"},
-        '203 instances.acam.clock: got "logic", need a clock of this file: engine, acam',
+        '205 instances.acam.clock: got "logic", need a clock of this file: engine, acam',
     ),
     "an unknown component": (
         {f"{ACAM}.component": "component: acam_aray"},
-        '201 instances.acam.component: got "acam_aray", need acam_array, the component of this role',
+        '203 instances.acam.component: got "acam_aray", need acam_array, the component of this role',
     ),
     "the component of another role": (
         {f"{ACAM}.component": "component: adc"},
-        '201 instances.acam.component: got "adc", need acam_array, the component of this role',
+        '203 instances.acam.component: got "adc", need acam_array, the component of this role',
     ),
     "a misspelt role": (
         {f"{ACAM}": "accam:"},
-        "200 instances.accam: got an unknown role, need a role of a hybrid chip: admission, buffer, weights, "
+        "202 instances.accam: got an unknown role, need a role of a hybrid chip: admission, buffer, weights, "
         "engine, post, binariser, sync, link, driver, acam, sense, wta (did you mean acam?)",
     ),
     "an unknown kind": (
@@ -109,25 +109,25 @@ BAD = {
     ),
     "no source": (
         {f"{ACAM}.sources.match_pj": None},
-        "227 instances.acam.sources.match_pj: got nothing, need the basis and text of its number",
+        "229 instances.acam.sources.match_pj: got nothing, need the basis and text of its number",
     ),
     "a source of no field": (
         {f"{ACAM}.sources.match_pj": "mach_pj: {basis: assumed, text: test}"},
-        "229 instances.acam.sources.mach_pj: got the source of no field, need the name of a field "
+        "231 instances.acam.sources.mach_pj: got the source of no field, need the name of a field "
         "(did you mean match_pj?)",
     ),
     "an unknown basis": (
         {f"{ACAM}.sources.match_pj": "match_pj: {basis: guessed, text: test}"},
-        '229 instances.acam.sources.match_pj.basis: got "guessed", '
+        '231 instances.acam.sources.match_pj.basis: got "guessed", '
         "need one of published, derived, assumed, not_charged, edited",
     ),
     "a free lunch": (
         {f"{ACAM}.match_pj": "match_pj: 0"},
-        "215 instances.acam.match_pj: got 0 (assumed), need a value > 0, or the basis not_charged",
+        "217 instances.acam.match_pj: got 0 (assumed), need a value > 0, or the basis not_charged",
     ),
     "a price that is not charged": (
         {f"{ACAM}.sources.match_pj": "match_pj: {basis: not_charged, text: test}"},
-        "215 instances.acam.match_pj: got 0.16 (not_charged), need the value 0, or another basis",
+        "217 instances.acam.match_pj: got 0.16 (not_charged), need the value 0, or another basis",
     ),
     "a fraction of a hertz": (
         {"clocks.engine": "engine: {clock_mhz: 0.0000001, sources: {clock_mhz: {basis: assumed, text: test}}}"},
@@ -147,8 +147,8 @@ BAD = {
     "several faults": (
         {f"{ACAM}.match_pj": "match_pj: -1", "kind": "kind: 5", "instances.wta.readout": "readout: ramps"},
         "4 kind: got 5, need one of hybrid, mbi, cascade\n"
-        "{file}:215 instances.acam.match_pj: got -1, need a number ≥ 0\n"
-        '{file}:272 instances.wta.readout: got "ramps", need one of compare_tree, ramp, analog_wta '
+        "{file}:217 instances.acam.match_pj: got -1, need a number ≥ 0\n"
+        '{file}:274 instances.wta.readout: got "ramps", need one of compare_tree, ramp, analog_wta '
         "(did you mean ramp?)",
     ),
 }

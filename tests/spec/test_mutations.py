@@ -1,4 +1,7 @@
-"""A thousand damaged copies of the shipped specs: each is refused with problems or is a chip, nothing else."""
+"""A thousand damaged copies of the shipped specs: each is refused with problems or is a chip, nothing else.
+
+What is still a chip runs a tiny workload, or says in one message of its own why it cannot.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,20 @@ from pathlib import Path
 import pytest
 
 from accelsim.chip import build_chip
-from accelsim.errors import SpecError
+from accelsim.errors import AccelsimError, InvariantError, SpecError
+from accelsim.run import RunOptions, simulate
 from accelsim.spec import load_spec, not_charged, spec_sha256
+from accelsim.units import is_physical
+from accelsim.workload import Workload, load_workload
 from accelsim.yamlfile import read
+from tests.workload.builders import write_cascade, write_hybrid, write_mbi
 
 from .editing import SMALL
 
 SPECS = [SMALL, *sorted((Path(__file__).parents[2] / "arch_specs").glob("*.yaml"))]
 N_MUTATIONS = 1000
 MAX_SECONDS = 2.0
+MAX_JOBS = 1000  # of the tiny workload on any chip
 
 JUNK = (
     *("-1", "0", "-0.0", "1e300", "1e-300", "5e-324", "9" * 30, "9" * 5000, "1e999", ".inf", "-.inf", ".nan"),
@@ -99,7 +107,20 @@ MUTATORS: tuple[Callable[[Lines, random.Random], Lines], ...] = (
 )
 
 
-def _outcome(path: Path, overrides: Sequence[str] = ()) -> str:
+Workloads = dict[str, Workload]
+
+
+@pytest.fixture(scope="module")
+def workloads(tmp_path_factory: pytest.TempPathFactory) -> Workloads:
+    """One of each kind that fits every chip here before it is damaged."""
+    folder = tmp_path_factory.mktemp("workloads")
+    write_hybrid(folder / "hybrid", n_inputs=2, side=4, channels=(2,))
+    write_mbi(folder / "mbi", n_inputs=2, side=4, n_glimpses=2, n_tables=2, branches=3)
+    write_cascade(folder / "cascade", n_inputs=2, side=4, channels=(2,), n_glimpses=2, n_tables=2, branches=3)
+    return {kind: load_workload(folder / kind) for kind in ("hybrid", "mbi", "cascade")}
+
+
+def _outcome(workloads: Workloads, path: Path, overrides: Sequence[str] = ()) -> str:
     try:
         spec = load_spec(path, overrides)
     except SpecError as exc:
@@ -112,14 +133,21 @@ def _outcome(path: Path, overrides: Sequence[str] = ()) -> str:
     assert len(spec_sha256(spec)) == 64
     assert all("." in name for name in not_charged(spec))
     assert len(chip.services) == len(chip.instances)
-    return "chip"
+    try:
+        run = simulate(spec, workloads[spec.kind], RunOptions(1))
+    except InvariantError:
+        raise
+    except AccelsimError as exc:
+        return "stopped" if str(exc) else "stopped without a word"
+    assert run.chips[0].n_jobs <= MAX_JOBS
+    return "ran"
 
 
 @pytest.mark.parametrize("base", SPECS, ids=lambda path: path.stem)
-def test_damaged_specs(base: Path, tmp_path: Path) -> None:
+def test_damaged_specs(workloads: Workloads, base: Path, tmp_path: Path) -> None:
     original = base.read_text(encoding="utf-8").splitlines()
     path = tmp_path / "x.yaml"
-    counts = {"refused": 0, "chip": 0}
+    counts = {"refused": 0, "stopped": 0, "ran": 0}
     for seed in range(N_MUTATIONS // len(SPECS) + 1):
         rng = random.Random(f"{base.stem} {seed}")
         lines = list(original)
@@ -127,25 +155,64 @@ def test_damaged_specs(base: Path, tmp_path: Path) -> None:
             lines = rng.choice(MUTATORS)(lines, rng) or [""]
         path.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
         began = time.process_time()
-        counts[_outcome(path)] += 1
+        counts[_outcome(workloads, path)] += 1
         assert time.process_time() - began < MAX_SECONDS, seed
-    assert min(counts.values()) > 0
+    assert min(counts["refused"], counts["ran"]) > 0
 
 
-def test_damaging_overrides() -> None:
+def test_damaging_overrides(workloads: Workloads) -> None:
     lines = read(SMALL).lines
-    counts = {"refused": 0, "chip": 0}
+    counts = {"refused": 0, "stopped": 0, "ran": 0}
     for seed in range(N_MUTATIONS // 4):
         rng = random.Random(seed)
-        counts[_outcome(SMALL, [f"{rng.choice(list(lines))}={rng.choice(JUNK)}"])] += 1
-    assert min(counts.values()) > 0
+        counts[_outcome(workloads, SMALL, [f"{rng.choice(list(lines))}={rng.choice(JUNK)}"])] += 1
+    assert min(counts["refused"], counts["ran"]) > 0
 
 
-def test_a_flood_of_unknown_fields_is_refused_quickly(tmp_path: Path) -> None:
+# What a field may hold by its type, but seldom should; a spec says itself what it cannot.
+WHOLE = (1, 2, 3, 5, 7, 12, 64, 1000, 4096, 10**5, 10**6, 10**9, 10**12)
+REAL = (1e-300, 1e-9, 0.1, 1, 7.3, 1e3, 1e6, 1e9, 1e12, 1e15)
+WORDS = ("in_order", "first_come", "resident", "reloaded", "streamed", "dense", "run_length", "circuit", "manhattan")
+WORDS += ("compare_tree", "ramp", "analog_wta", "charge_share", "adc_per_segment", "current_sum")
+
+
+def _extreme(path: str, value: object, rng: random.Random) -> object:
+    if isinstance(value, str):
+        return rng.choice(WORDS)
+    if isinstance(value, bool):
+        return "false" if value else "true"
+    return rng.choice(WHOLE + REAL if is_physical(path) else WHOLE)
+
+
+def _values(data: dict[str, object], prefix: str = "") -> dict[str, object]:
+    """Dotted path → value of every field that has a number, a word or a truth value, sources aside."""
+    found: dict[str, object] = {}
+    for key, value in data.items():
+        if isinstance(value, dict) and key != "sources":
+            found |= _values(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float | str) and key not in ("component", "die", "clock", "description", "name"):
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+@pytest.mark.parametrize("base", SPECS, ids=lambda path: path.stem)
+def test_extreme_but_possible_values(workloads: Workloads, base: Path) -> None:
+    values = _values(read(base).data)
+    counts = {"refused": 0, "stopped": 0, "ran": 0}
+    for seed in range(N_MUTATIONS // len(SPECS)):
+        rng = random.Random(f"{base.stem} {seed}")
+        edits = [(path, _extreme(path, values[path], rng)) for path in rng.sample(list(values), rng.choice((1, 2, 5)))]
+        began = time.process_time()
+        counts[_outcome(workloads, base, [f"{path}={value}" for path, value in edits])] += 1
+        assert time.process_time() - began < MAX_SECONDS, edits
+    assert min(counts["refused"], counts["ran"]) > 0
+
+
+def test_a_flood_of_unknown_fields_is_refused_quickly(workloads: Workloads, tmp_path: Path) -> None:
     original = SMALL.read_text(encoding="utf-8").splitlines()
     path = tmp_path / "x.yaml"
     for seed in range(10):
         path.write_text("\n".join(_flood(list(original), random.Random(seed))), encoding="utf-8")
         began = time.process_time()
-        assert _outcome(path) == "refused"
+        assert _outcome(workloads, path) == "refused"
         assert time.process_time() - began < 2 * MAX_SECONDS

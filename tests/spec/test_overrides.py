@@ -9,6 +9,7 @@ from accelsim.spec import load_spec, spec_sha256
 
 from .editing import SMALL
 
+FORGED = "got a source, need a value; its source will say what it was"
 REFUSED = {
     ("instances.acam.match_pj",): '--set: got "instances.acam.match_pj", need path=value',
     ("acam.match_pj=1",): (
@@ -31,6 +32,14 @@ REFUSED = {
         "--set instances.acam.match_pj: got -1, need a number ≥ 0"
     ),
     ("name=a", "name=b"): "--set name: got the path again, need it once",
+    ("instances.acam.sources.match_pj.basis=published",): f"--set instances.acam.sources.match_pj.basis: {FORGED}",
+    ("instances.acam.sources.mach_pj={}",): f"--set instances.acam.sources.mach_pj: {FORGED}",
+    ("clocks.acam.sources={}",): f"--set clocks.acam.sources: {FORGED}",
+    ("clocks.acam={clock_mhz: 50, sources: {clock_mhz: {basis: published, text: x}}}",): f"--set clocks.acam: {FORGED}",
+    ("dies=[{acam: {sources: 1}}]",): f"--set dies: {FORGED}",
+    ("instances.acam.match_pj=0.2", "instances.acam.sources.match_pj.text=measured", "name=A"): (
+        f"--set instances.acam.sources.match_pj.text: {FORGED}"
+    ),
     ("instances.acam={}",): None,
     ("instances=3",): "--set instances: got 3, need a mapping of 1 to 64 entries",
 }

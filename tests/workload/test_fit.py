@@ -16,14 +16,15 @@ from tests.workload.builders import write_cascade, write_hybrid, write_mbi
 
 # Role → component, and the fields that fitting depends on: each just large enough for `workloads`.
 ROOM: dict[str, tuple[str, dict[str, Any]]] = {
+    "admission": ("admission", {"max_inputs_in_flight": 1}),
     "buffer": ("sram_buffer", {"n_bytes": 8 * 8 + 4 * 4 * 4}),
     "weights": ("weight_store", {"n_bytes": 4 * 9 + 2 * 4 * 9, "encoding": "dense"}),
     "acam": ("acam_array", {"n_rows": 5, "n_segments": 4, "segment_cells": 8}),
     "driver": ("column_driver", {"n_columns": 32}),
     "wta": ("winner_take_all", {"n_inputs_max": 5}),
-    "pixels": ("sram_buffer", {"n_bytes": 64}),
+    "pixels": ("sram_buffer", {"n_bytes": 64, "port_bits": 64}),
     "controller": ("lut_controller", {"residency": "resident"}),
-    "tables": ("weight_store", {"n_bytes": 36 * 28 // 8}),
+    "tables": ("weight_store", {"n_bytes": 36 * 28 // 8 + 36 * 28 // 8}),
     "arrays": (
         "distance_array",
         {"n_rows": 8, "n_cols": 32, "n_splits": 2, "count": 10, "metric": "circuit"},
@@ -31,10 +32,16 @@ ROOM: dict[str, tuple[str, dict[str, Any]]] = {
     "values": ("value_memory", {"n_bytes": 36 * 32 // 8, "word_bits": 32, "count": 1}),
     "vote": ("vote", {"n_classes_max": 3}),
 }
+DOOR = ("admission",)
 CNN = ("buffer", "weights")
 ACAM = ("acam", "driver", "wta")
 MBI = ("pixels", "controller", "tables", "arrays", "values", "vote")
-ROLES = {"hybrid": CNN + ACAM, "mbi": MBI, "cascade": MBI + CNN, "cascade_acam": MBI + CNN + ACAM}
+ROLES = {
+    "hybrid": DOOR + CNN + ACAM,
+    "mbi": DOOR + MBI,
+    "cascade": DOOR + MBI + CNN,
+    "cascade_acam": DOOR + MBI + CNN + ACAM,
+}
 
 
 def chip(kind: str, **changes: Any) -> Chip:
@@ -85,6 +92,23 @@ HYBRID = [
             "cnn.layers.1: got 96 bytes of input and output of conv2" + limit(95, "buffer.n_bytes"),
         ],
     ),
+    # Three in flight: the 8 x 8 images of the other two wait beside what the layers need.
+    ({"admission__max_inputs_in_flight": 3, "buffer__n_bytes": 128 + 2 * 64}, []),
+    (
+        {"admission__max_inputs_in_flight": 3, "buffer__n_bytes": 128 + 2 * 64 - 1},
+        [
+            "cnn.layers.0: got 256 bytes of input and output of conv1 and 2 more images in flight"
+            + limit(255, "buffer.n_bytes")
+        ],
+    ),
+    (
+        {"admission__max_inputs_in_flight": 2, "buffer__n_bytes": 96 + 64 - 1},
+        [
+            f"cnn.layers.{i}: got {n_bytes} bytes of input and output of conv{i + 1} and 1 more image in flight"
+            + limit(159, "buffer.n_bytes")
+            for i, n_bytes in ((0, 192), (1, 160))
+        ],
+    ),
     (
         {"weights__n_bytes": 107},
         ["cnn.layers: got 108 bytes of weights (dense)" + limit(107, "weights.n_bytes")],
@@ -124,6 +148,17 @@ def test_run_length_encoding_counts(workloads: dict[str, Workload]) -> None:
 
 TABLES = [
     ({"pixels__n_bytes": 63}, ["mbi.image: got 64 bytes of pixels" + limit(63, "pixels.n_bytes")]),
+    # Rows start at a word: 8 pixels take 3 words of 24 bits, or one of 128.
+    ({"pixels__port_bits": 24, "pixels__n_bytes": 8 * 3 * 3}, []),
+    (
+        {"pixels__port_bits": 24, "pixels__n_bytes": 71},
+        ["mbi.image: got 72 bytes of pixels" + limit(71, "pixels.n_bytes")],
+    ),
+    ({"pixels__port_bits": 128, "pixels__n_bytes": 8 * 16, "admission__max_inputs_in_flight": 1}, []),
+    (
+        {"pixels__port_bits": 128, "pixels__n_bytes": 2 * 8 * 16 - 1, "admission__max_inputs_in_flight": 2},
+        ["mbi.image: got 256 bytes of pixels (2 images in flight)" + limit(255, "pixels.n_bytes")],
+    ),
     ({"vote__n_classes_max": 2}, ["mbi.n_classes: got 3" + limit(2, "vote.n_classes_max")]),
     (
         {"values__n_bytes": 143},
@@ -150,10 +185,8 @@ TABLES = [
             + limit(1, "arrays.count / instances.arrays.n_splits")
         ],
     ),
-    (
-        {"controller__residency": "reloaded", "tables__n_bytes": 125},
-        ["keys: got 126 bytes of keys" + limit(125, "tables.n_bytes")],
-    ),
+    # 36 keys of 28 bits and as many value rows of 28 bits
+    ({"tables__n_bytes": 251}, ["keys: got 252 bytes of keys and values" + limit(251, "tables.n_bytes")]),
 ]
 
 
