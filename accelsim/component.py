@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from accelsim.units import cycles_from_ns
+from accelsim.units import cycles_from_ns, exact
 
 IntArray = npt.NDArray[np.int64]
 
@@ -135,6 +135,15 @@ class Static:
     field: str
     units: Callable[[Any], int] = lambda spec: 1
     when: Callable[[Any], Literal["always", "busy"]] = lambda spec: "always"
+
+
+def wake_ns(spec: Any) -> Fraction:
+    """Time in ns that switching on takes in each access of a part whose bias is gated, else 0."""
+    return exact(spec.wake_ns) if spec.bias_gated else Fraction(0)
+
+
+# Bias of an analog part: drawn while it is busy when the spec gates it, else always.
+BIAS = Static("bias_uw", when=lambda spec: "busy" if spec.bias_gated else "always")
 
 
 @dataclass(frozen=True)

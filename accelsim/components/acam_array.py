@@ -37,6 +37,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from accelsim.component import (
+    BIAS,
     Component,
     Count,
     Delay,
@@ -49,6 +50,7 @@ from accelsim.component import (
     ServedSpec,
     Static,
     per_input,
+    wake_ns,
 )
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
@@ -117,12 +119,7 @@ class Templates:
 
 
 def _search_latency(spec: AcamArraySpec) -> Delay:
-    wake = exact(spec.wake_ns) if spec.bias_gated else 0
-    return Delay(ns=wake + exact(spec.search_ns) + exact(spec.combine_ns))
-
-
-def _bias_when(spec: AcamArraySpec) -> Literal["always", "busy"]:
-    return "busy" if spec.bias_gated else "always"
+    return Delay(ns=wake_ns(spec) + exact(spec.search_ns) + exact(spec.combine_ns))
 
 
 def _as_levels(values: Levels, what: str) -> npt.NDArray[np.uint8]:
@@ -216,6 +213,6 @@ ACAM_ARRAY = Component(
     spec=AcamArraySpec,
     ops={"search": Op(_search_latency)},
     actions={"match": "match_pj", "mismatch": "mismatch_pj", "combine": "combine_pj", "wake": "wake_pj"},
-    statics={"leakage": Static("leakage_uw"), "bias": Static("bias_uw", when=_bias_when)},
+    statics={"leakage": Static("leakage_uw"), "bias": BIAS},
     programming={"pulse": "pulse_pj"},
 )

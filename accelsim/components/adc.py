@@ -23,6 +23,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from accelsim.component import (
+    BIAS,
     Component,
     Delay,
     IntArray,
@@ -33,6 +34,7 @@ from accelsim.component import (
     ServedSpec,
     Static,
     per_input,
+    wake_ns,
 )
 from accelsim.rng import Draws
 from accelsim.units import exact
@@ -90,11 +92,7 @@ def convert(spec: AdcSpec, state: None, x: Sums, draws: Draws) -> OpResult:
 
 
 def _convert_latency(spec: AdcSpec) -> Delay:
-    return Delay(ns=exact(spec.wake_ns if spec.bias_gated else 0) + exact(spec.convert_ns))
-
-
-def _bias_when(spec: AdcSpec) -> Literal["always", "busy"]:
-    return "busy" if spec.bias_gated else "always"
+    return Delay(ns=wake_ns(spec) + exact(spec.convert_ns))
 
 
 ADC = Component(
@@ -102,5 +100,5 @@ ADC = Component(
     spec=AdcSpec,
     ops={"convert": Op(_convert_latency)},
     actions={"convert": "convert_pj", "wake": "wake_pj"},
-    statics={"leakage": Static("leakage_uw"), "bias": Static("bias_uw", when=_bias_when)},
+    statics={"leakage": Static("leakage_uw"), "bias": BIAS},
 )

@@ -30,6 +30,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from accelsim.component import (
+    BIAS,
     Component,
     Delay,
     IntArray,
@@ -41,6 +42,7 @@ from accelsim.component import (
     Programmed,
     Static,
     per_input,
+    wake_ns,
 )
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
@@ -276,12 +278,7 @@ def program(spec: DistanceArraySpec, stored: tuple[Layout, int], draws: Draws) -
 
 def _compare_latency(spec: DistanceArraySpec) -> Delay:
     phases = (spec.reset_ns, spec.precharge_ns, spec.evaluate_ns, spec.share_ns, spec.sample_ns)
-    wake_ns = spec.wake_ns if spec.bias_gated else 0
-    return Delay(ns=sum((exact(phase) for phase in phases), start=exact(wake_ns)))
-
-
-def _bias_when(spec: DistanceArraySpec) -> Literal["always", "busy"]:
-    return "busy" if spec.bias_gated else "always"
+    return Delay(ns=sum((exact(phase) for phase in phases), start=wake_ns(spec)))
 
 
 DISTANCE_ARRAY = Component(
@@ -295,6 +292,6 @@ DISTANCE_ARRAY = Component(
         "write": "write_pj",
         "wake": "wake_pj",
     },
-    statics={"leakage": Static("leakage_uw"), "bias": Static("bias_uw", when=_bias_when)},
+    statics={"leakage": Static("leakage_uw"), "bias": BIAS},
     programming={"write": "write_pj"},
 )

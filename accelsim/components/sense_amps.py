@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Literal
 
 from accelsim.component import (
+    BIAS,
     Component,
     Delay,
     IntArray,
@@ -26,6 +27,7 @@ from accelsim.component import (
     ServedSpec,
     Static,
     per_input,
+    wake_ns,
 )
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
@@ -52,12 +54,7 @@ class SenseAmpsSpec(ServedSpec):
 
 
 def _sense_latency(spec: SenseAmpsSpec) -> Delay:
-    wake = exact(spec.wake_ns) if spec.bias_gated else 0
-    return Delay(ns=wake + exact(spec.sense_ns))
-
-
-def _bias_when(spec: SenseAmpsSpec) -> Literal["always", "busy"]:
-    return "busy" if spec.bias_gated else "always"
+    return Delay(ns=wake_ns(spec) + exact(spec.sense_ns))
 
 
 def sense(spec: SenseAmpsSpec, state: None, x: IntArray, draws: Draws) -> OpResult:
@@ -80,5 +77,5 @@ SENSE_AMPS = Component(
     spec=SenseAmpsSpec,
     ops={"sense": Op(_sense_latency)},
     actions={"sense": "sense_pj", "wake": "wake_pj"},
-    statics={"leakage": Static("leakage_uw"), "bias": Static("bias_uw", when=_bias_when)},
+    statics={"leakage": Static("leakage_uw"), "bias": BIAS},
 )

@@ -28,6 +28,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from accelsim.component import (
+    BIAS,
     Component,
     Delay,
     IntArray,
@@ -37,6 +38,7 @@ from accelsim.component import (
     ServedSpec,
     Static,
     per_input,
+    wake_ns,
 )
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
@@ -84,15 +86,10 @@ class Decision(NamedTuple):
 
 def _decide_latency(spec: WinnerTakeAllSpec) -> Delay:
     """For a ramp the wake-up and the first step; further steps are extra cycles."""
-    wake = exact(spec.wake_ns) if spec.bias_gated else exact(0)
     if spec.readout == "ramp":
-        return Delay(cycles=spec.ramp_step_cycles, ns=wake)
+        return Delay(cycles=spec.ramp_step_cycles, ns=wake_ns(spec))
     levels = (spec.n_inputs_max - 1).bit_length() if spec.readout == "compare_tree" else 1
-    return Delay(ns=wake + levels * exact(spec.decide_ns))
-
-
-def _bias_when(spec: WinnerTakeAllSpec) -> Literal["always", "busy"]:
-    return "busy" if spec.bias_gated else "always"
+    return Delay(ns=wake_ns(spec) + levels * exact(spec.decide_ns))
 
 
 def _check(spec: WinnerTakeAllSpec, state: Rows, counts: IntArray) -> None:
@@ -162,5 +159,5 @@ WINNER_TAKE_ALL = Component(
     spec=WinnerTakeAllSpec,
     ops={"decide": Op(_decide_latency)},
     actions={"decide": "decide_pj", "ramp_step": "ramp_step_pj", "wake": "wake_pj"},
-    statics={"leakage": Static("leakage_uw"), "bias": Static("bias_uw", when=_bias_when)},
+    statics={"leakage": Static("leakage_uw"), "bias": BIAS},
 )
