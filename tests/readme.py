@@ -1,4 +1,4 @@
-"""The parts of README.md that accelsim prints. `python -m tests.readme` writes them anew; a test keeps them true."""
+"""What accelsim prints, in README.md and reports/README.md. `python -m tests.readme` writes it, a test checks it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from accelsim.workload import load_workload
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+REPORTS = ROOT / "reports" / "README.md"
 OUTPUT = re.compile(r"<!-- output: accelsim (?P<command>[^\n]*) -->\n```\n.*?```", re.DOTALL)
 TABLE = re.compile(r"<!-- table: (?P<name>\w+) -->\n(?:\|[^\n]*\n)*")
 BAD_EDITS = (
@@ -101,7 +102,29 @@ def shipped_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-TABLES: dict[str, Callable[[], str]] = {"load": load_table, "shipped": shipped_table}
+def reports_table() -> str:
+    """Headline figures of the committed runs."""
+    headings = "run | accounting | accuracy (95 % interval) | coverage | latency | inputs/s | pJ per input | of it static"
+    rows = [f"| {headings} |"]
+    rows.append("|---|---|---|---:|---:|---:|---:|---:|")
+    for path in sorted(REPORTS.parent.glob("*/summary.json")):
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        low, high = figures["accuracy_ci95"]
+        cells = (
+            f"`{path.parent.name}`",
+            figures["accounting"],
+            f"{figures['accuracy']:.2%} ({low:.2%} to {high:.2%})",
+            f"{figures['coverage']:.1%}",
+            seconds(figures["latency_s"]["mean"]),
+            f"{figures['throughput_per_s']:,.0f}",
+            picojoules(figures["energy_pj"]["mean"]),
+            picojoules(figures["energy_static_pj"]["mean"]),
+        )
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+TABLES: dict[str, Callable[[], str]] = {"load": load_table, "shipped": shipped_table, "reports": reports_table}
 
 
 def filled(text: str) -> str:
@@ -117,5 +140,6 @@ def filled(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"wrote {README}")
+    for page in (README, REPORTS):
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+        print(f"wrote {page}")

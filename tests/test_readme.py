@@ -1,11 +1,31 @@
-"""README shows what accelsim prints, and its two commands are those that CI runs."""
+"""README and reports show what accelsim prints, and the reports are of the specs and workloads that are shipped."""
 
-from tests.readme import README, ROOT, filled
+import json
+from pathlib import Path
+
+import pytest
+
+from accelsim.spec import load_spec, spec_sha256
+from accelsim.workload import load_workload
+from tests.readme import README, REPORTS, ROOT, filled
 
 
-def test_outputs_and_tables_are_what_accelsim_prints() -> None:
-    text = README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", [README, REPORTS], ids=["README", "reports"])
+def test_outputs_and_tables_are_what_accelsim_prints(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     assert filled(text) == text, "python -m tests.readme writes them anew"
+
+
+def test_reports_are_of_the_shipped_specs_and_workloads() -> None:
+    """Otherwise run the commands of reports/README.md again."""
+    summaries = [json.loads(path.read_text(encoding="utf-8")) for path in REPORTS.parent.glob("*/summary.json")]
+    assert len(summaries) == 5
+    for summary in summaries:
+        assert summary["n_inputs"] == 10_000
+        assert summary["spec_sha256"] == spec_sha256(load_spec(ROOT / summary["spec"]))
+        workload = load_workload(ROOT / summary["workload"])
+        assert summary["workload_sha256"] == workload.sha256
+        assert summary["accuracy"] == workload.manifest.accuracy.measured
 
 
 def test_every_file_it_names_exists() -> None:
