@@ -104,8 +104,8 @@ def shipped_table() -> str:
 
 def reports_table() -> str:
     """Headline figures of the committed runs."""
-    headings = "run | accounting | accuracy (95 % interval) | coverage | latency | inputs/s | pJ per input | of it static"
-    rows = [f"| {headings} |"]
+    headings = ("run", "accounting", "accuracy (95 % interval)", "coverage", "latency", "inputs/s", "pJ per input")
+    rows = [f"| {' | '.join(headings)} | of it static |"]
     rows.append("|---|---|---|---:|---:|---:|---:|---:|")
     for path in sorted(REPORTS.parent.glob("*/summary.json")):
         figures = json.loads(path.read_text(encoding="utf-8"))
