@@ -32,8 +32,8 @@ class LedgerRow:
 
     Attributes:
         instance, action, phase: where the energy went; phase is `static` for leakage, clock and bias.
-        count: number of actions, or copy-nanoseconds for static power.
-        unit_pj: pJ an action, or pJ a nanosecond.
+        count: number of actions; for static power nanoseconds × copies, for clocks cycles × copies.
+        unit_pj: pJ an action, a nanosecond, or a cycle.
         energy_pj: count × unit_pj.
         basis, source: where the unit comes from.
     """
@@ -98,14 +98,13 @@ def static_rows(chip: Chip, makespan_s: Fraction, busy: Mapping[str, Fraction]) 
     rows = []
     for instance in chip.instances.values():
         for name, static in instance.component.statics.items():
-            power_uw = exact(getattr(instance.spec, static.field))
+            value = exact(getattr(instance.spec, static.field))
             copies = static.units(instance.spec) * instance.spec.count
             on = busy[instance.name] if static.when(instance.spec) == "busy" else Fraction(1)
-            copy_ns = float(makespan_s * 10**9 * on * copies)
+            rate, unit = (instance.hertz, value) if static.per_cycle else (10**9, value * UW_IN_PJ_PER_NS)
+            count = float(makespan_s * on * copies * rate)
             site = Site(instance.name, name, STATIC)
-            rows.append(
-                _row(site, copy_ns, float(power_uw * UW_IN_PJ_PER_NS), instance.spec.sources[static.field])
-            )
+            rows.append(_row(site, count, float(unit), instance.spec.sources[static.field]))
     return rows
 
 

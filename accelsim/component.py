@@ -124,23 +124,28 @@ class Op:
 
 @dataclass(frozen=True)
 class Static:
-    """Power drawn whether or not anything happens.
+    """What is drawn whether or not anything happens: a power, or an energy in each cycle of the instance's clock.
 
     Attributes:
-        field: spec field with the power of one unit, in uW.
+        field: spec field of one unit: a power in uW, or with `per_cycle` an energy in pJ.
         units: spec → number of such units in one copy (1 unless given).
         when: spec → `always`, or `busy` for a part that is gated off unless a server is occupied.
+        per_cycle: whether it is drawn in each cycle (a clock tree, C·V² an edge) and so follows the clock.
     """
 
     field: str
     units: Callable[[Any], int] = lambda spec: 1
     when: Callable[[Any], Literal["always", "busy"]] = lambda spec: "always"
+    per_cycle: bool = False
 
 
 def wake_ns(spec: Any) -> Fraction:
     """Time in ns that switching on takes in each access of a part whose bias is gated, else 0."""
     return exact(spec.wake_ns) if spec.bias_gated else Fraction(0)
 
+
+# Clock tree of a digital part that is never gated.
+CLOCK = Static("clock_pj", per_cycle=True)
 
 # Bias of an analog part: drawn while it is busy when the spec gates it, else always.
 BIAS = Static("bias_uw", when=lambda spec: "busy" if spec.bias_gated else "always")

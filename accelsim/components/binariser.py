@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from accelsim.component import Component, Delay, NonNegative, Op, OpResult, ServedSpec, Static, per_input
+from accelsim.component import CLOCK, Component, Delay, NonNegative, Op, OpResult, ServedSpec, Static, per_input
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
 
@@ -25,14 +25,14 @@ class BinariserSpec(ServedSpec):
         lanes: comparators that work side by side.
         compare_pj: one comparison of a feature with a threshold.
         latch_pj: one bit of a level latched.
-        clock_uw: clock tree of one copy.
+        clock_pj: clock tree of one copy, a cycle.
     """
 
     component: Literal["binariser"]
     lanes: Annotated[int, Field(ge=1, le=65536)]
     compare_pj: NonNegative
     latch_pj: NonNegative
-    clock_uw: NonNegative
+    clock_pj: NonNegative
 
 
 def _latency(spec: BinariserSpec) -> Delay:
@@ -78,5 +78,5 @@ BINARISER = Component(
     spec=BinariserSpec,
     ops={"binarise": Op(_latency)},
     actions={"compare": "compare_pj", "latch": "latch_pj"},
-    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
+    statics={"leakage": Static("leakage_uw"), "clock": CLOCK},
 )

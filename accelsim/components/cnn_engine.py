@@ -44,7 +44,7 @@ class CnnEngineSpec(OrderedSpec):
         zero_gating: whether a PE is gated while an operand is zero.
         mac_pj: one multiply-accumulate with its share of tile buffer reads and partial-sum register accesses.
         mac_gated_pj: the same when gated.
-        clock_uw_per_pe: clock tree and idle power of one PE.
+        clock_pj_per_pe: clock tree and idle power of one PE, a cycle.
         clock_gated: whether that power is drawn only while the engine is busy.
     """
 
@@ -58,7 +58,7 @@ class CnnEngineSpec(OrderedSpec):
     zero_gating: bool
     mac_pj: NonNegative
     mac_gated_pj: NonNegative
-    clock_uw_per_pe: NonNegative
+    clock_pj_per_pe: NonNegative
     clock_gated: bool
 
 
@@ -181,6 +181,6 @@ CNN_ENGINE = Component(
     actions={"mac": "mac_pj", "mac_gated": "mac_gated_pj"},
     statics={
         "leakage": Static("leakage_uw"),
-        "clock": Static("clock_uw_per_pe", units=_n_pes, when=_clock_when),
+        "clock": Static("clock_pj_per_pe", units=_n_pes, when=_clock_when, per_cycle=True),
     },
 )

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from accelsim.component import Component, Delay, NonNegative, Op, OpResult, ServedSpec, Static, per_input
+from accelsim.component import CLOCK, Component, Delay, NonNegative, Op, OpResult, ServedSpec, Static, per_input
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
 
@@ -37,7 +37,7 @@ class GlimpseExtractorSpec(ServedSpec):
         pipeline_cycles: from the first pixels to their quantised sum.
         add_pj: one addition of a pixel to a pooled sum.
         quantise_pj: one comparison of a pooled sum with a threshold.
-        clock_uw: clock tree.
+        clock_pj: clock tree, a cycle.
     """
 
     component: Literal["glimpse_extractor"]
@@ -45,7 +45,7 @@ class GlimpseExtractorSpec(ServedSpec):
     pipeline_cycles: Annotated[int, Field(ge=1, le=1000)]
     add_pj: NonNegative
     quantise_pj: NonNegative
-    clock_uw: NonNegative
+    clock_pj: NonNegative
 
 
 class Patch(NamedTuple):
@@ -180,5 +180,5 @@ GLIMPSE_EXTRACTOR = Component(
     spec=GlimpseExtractorSpec,
     ops={"extract": Op(lambda spec: Delay(cycles=spec.pipeline_cycles), lambda spec: Delay(cycles=1))},
     actions={"add": "add_pj", "quantise": "quantise_pj"},
-    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
+    statics={"leakage": Static("leakage_uw"), "clock": CLOCK},
 )

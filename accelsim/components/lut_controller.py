@@ -27,6 +27,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from accelsim.component import (
+    CLOCK,
     Component,
     Delay,
     IntArray,
@@ -54,7 +55,7 @@ class LutControllerSpec(ServedSpec):
         node_pj: one visited node: its descriptor, addresses, driving the query onto its set's lines, its
             winner.
         query_bit_pj: one bit of the query handed to the arrays' query register.
-        clock_uw: clock tree.
+        clock_pj: clock tree, a cycle.
     """
 
     component: Literal["lut_controller"]
@@ -62,7 +63,7 @@ class LutControllerSpec(ServedSpec):
     route_cycles: Annotated[int, Field(ge=1, le=1000)]
     node_pj: NonNegative
     query_bit_pj: NonNegative
-    clock_uw: NonNegative
+    clock_pj: NonNegative
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,5 +194,5 @@ LUT_CONTROLLER = Component(
     spec=LutControllerSpec,
     ops={"route": Op(lambda spec: Delay(cycles=spec.route_cycles))},
     actions={"node": "node_pj", "query_bit": "query_bit_pj"},
-    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
+    statics={"leakage": Static("leakage_uw"), "clock": CLOCK},
 )

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from accelsim.component import (
+    CLOCK,
     Component,
     Delay,
     IntArray,
@@ -40,7 +41,7 @@ class MinimumScanSpec(OrderedSpec):
     Attributes:
         accumulate_cycles: from the codes of a key to the updated minimum.
         multiply_pj, add_pj, compare_pj: one operation.
-        clock_uw: clock tree.
+        clock_pj: clock tree, a cycle.
     """
 
     component: Literal["minimum_scan"]
@@ -48,7 +49,7 @@ class MinimumScanSpec(OrderedSpec):
     multiply_pj: NonNegative
     add_pj: NonNegative
     compare_pj: NonNegative
-    clock_uw: NonNegative
+    clock_pj: NonNegative
 
 
 class Codes(NamedTuple):
@@ -130,5 +131,5 @@ MINIMUM_SCAN = Component(
     spec=MinimumScanSpec,
     ops={"accumulate": Op(lambda spec: Delay(cycles=spec.accumulate_cycles))},
     actions={"multiply": "multiply_pj", "add": "add_pj", "compare": "compare_pj"},
-    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
+    statics={"leakage": Static("leakage_uw"), "clock": CLOCK},
 )

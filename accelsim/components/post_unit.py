@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from accelsim.component import Component, Delay, IntArray, NonNegative, Op, OpResult, OrderedSpec, Static
+from accelsim.component import CLOCK, Component, Delay, IntArray, NonNegative, Op, OpResult, OrderedSpec, Static
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
 
@@ -29,7 +29,7 @@ class PostUnitSpec(OrderedSpec):
         pipeline_cycles: from the first accumulator to the first word written.
         requantise_pj: one accumulator scaled, shifted and clipped.
         pool_pj: one comparison of max-pooling.
-        clock_uw: clock tree of one copy.
+        clock_pj: clock tree of one copy, a cycle.
     """
 
     component: Literal["post_unit"]
@@ -37,7 +37,7 @@ class PostUnitSpec(OrderedSpec):
     pipeline_cycles: Annotated[int, Field(ge=1, le=1024)]
     requantise_pj: NonNegative
     pool_pj: NonNegative
-    clock_uw: NonNegative
+    clock_pj: NonNegative
 
 
 def _latency(spec: PostUnitSpec) -> Delay:
@@ -102,5 +102,5 @@ POST_UNIT = Component(
     spec=PostUnitSpec,
     ops={"write_back": Op(_latency, _interval)},
     actions={"requantise": "requantise_pj", "pool": "pool_pj"},
-    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
+    statics={"leakage": Static("leakage_uw"), "clock": CLOCK},
 )

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeVar
 import numpy as np
 from pydantic import Field
 
-from accelsim.component import Component, Delay, IntArray, NonNegative, Op, OpResult, OrderedSpec, Static
+from accelsim.component import CLOCK, Component, Delay, IntArray, NonNegative, Op, OpResult, OrderedSpec, Static
 from accelsim.rng import Draws
 from accelsim.units import exact
 
@@ -28,7 +28,7 @@ class SramBufferSpec(OrderedSpec):
         port_bits: bits moved by one access, of either port.
         access_ns: time from address to data.
         read_pj, write_pj: energy of one port word.
-        clock_uw: clock tree of one copy.
+        clock_pj: clock tree of one copy, a cycle.
     """
 
     component: Literal["sram_buffer"]
@@ -37,7 +37,7 @@ class SramBufferSpec(OrderedSpec):
     access_ns: NonNegative
     read_pj: NonNegative
     write_pj: NonNegative
-    clock_uw: NonNegative
+    clock_pj: NonNegative
 
 
 def _access(spec: SramBufferSpec) -> Delay:
@@ -60,5 +60,5 @@ SRAM_BUFFER = Component(
     spec=SramBufferSpec,
     ops={"load": Op(_access)},
     actions={"read": "read_pj", "write": "write_pj"},
-    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
+    statics={"leakage": Static("leakage_uw"), "clock": CLOCK},
 )

@@ -25,13 +25,13 @@ class SynchroniserSpec(ServedSpec):
     Attributes:
         stages: flip-flops in the request's chain.
         transfer_pj: one bit captured.
-        clock_uw: clock of all flip-flops, drawn while a crossing lasts.
+        clock_pj: clock of all flip-flops, a cycle, drawn while a crossing lasts.
     """
 
     component: Literal["synchroniser"]
     stages: Annotated[int, Field(ge=2, le=16)]
     transfer_pj: NonNegative
-    clock_uw: NonNegative
+    clock_pj: NonNegative
 
 
 def _latency(spec: SynchroniserSpec) -> Delay:
@@ -49,5 +49,5 @@ SYNCHRONISER = Component(
     spec=SynchroniserSpec,
     ops={"cross": Op(_latency)},
     actions={"transfer": "transfer_pj"},
-    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw", when=lambda spec: "busy")},
+    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_pj", when=lambda spec: "busy", per_cycle=True)},
 )

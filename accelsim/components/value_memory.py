@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from accelsim.component import (
+    CLOCK,
     Component,
     Delay,
     IntArray,
@@ -40,7 +41,7 @@ class ValueMemorySpec(ServedSpec):
         word_bits: bits of one access.
         access_ns: first word of a row.
         read_pj, write_pj: one word.
-        clock_uw: clock tree of one bank.
+        clock_pj: clock tree of one bank, a cycle.
     """
 
     component: Literal["value_memory"]
@@ -49,7 +50,7 @@ class ValueMemorySpec(ServedSpec):
     access_ns: Positive
     read_pj: NonNegative
     write_pj: NonNegative
-    clock_uw: NonNegative
+    clock_pj: NonNegative
 
     @model_validator(mode="after")
     def _holds_a_word(self) -> Self:
@@ -108,6 +109,6 @@ VALUE_MEMORY = Component(
     spec=ValueMemorySpec,
     ops={"read": Op(lambda spec: Delay(ns=exact(spec.access_ns)))},
     actions={"read": "read_pj"},
-    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
+    statics={"leakage": Static("leakage_uw"), "clock": CLOCK},
     programming={"write": "write_pj"},
 )

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from accelsim.component import (
+    CLOCK,
     Component,
     Delay,
     IntArray,
@@ -45,7 +46,7 @@ class VoteSpec(OrderedSpec):
         n_classes_max: classes it has sums for.
         add_pj: one vote added to one sum.
         compare_pj: one sum compared with the largest so far.
-        clock_uw: clock tree.
+        clock_pj: clock tree, a cycle.
     """
 
     component: Literal["vote"]
@@ -53,7 +54,7 @@ class VoteSpec(OrderedSpec):
     n_classes_max: Annotated[int, Field(ge=1, le=256)]
     add_pj: NonNegative
     compare_pj: NonNegative
-    clock_uw: NonNegative
+    clock_pj: NonNegative
 
 
 class Ballot(NamedTuple):
@@ -130,5 +131,5 @@ VOTE = Component(
     spec=VoteSpec,
     ops={"accumulate": Op(lambda spec: Delay(cycles=1)), "decide": Op(lambda spec: Delay(cycles=1))},
     actions={"add": "add_pj", "compare": "compare_pj"},
-    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
+    statics={"leakage": Static("leakage_uw"), "clock": CLOCK},
 )

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from accelsim.component import (
+    CLOCK,
     Component,
     Delay,
     IntArray,
@@ -52,7 +53,7 @@ class WeightStoreSpec(OrderedSpec):
         read_pj, write_pj: energy of one word.
         encoding: `dense`, or `run_length`.
         index_bits: width of a zero-run field; 0 exactly when the encoding is dense.
-        clock_uw: clock tree of one copy.
+        clock_pj: clock tree of one copy, a cycle.
     """
 
     component: Literal["weight_store"]
@@ -66,7 +67,7 @@ class WeightStoreSpec(OrderedSpec):
     write_pj: NonNegative
     encoding: Literal["dense", "run_length"]
     index_bits: Annotated[int, Field(ge=0, le=16)]
-    clock_uw: NonNegative
+    clock_pj: NonNegative
 
     @model_validator(mode="after")
     def _possible(self) -> WeightStoreSpec:
@@ -139,6 +140,6 @@ WEIGHT_STORE = Component(
     spec=WeightStoreSpec,
     ops={"fetch": Op(_access)},
     actions={"read": "read_pj"},
-    statics={"leakage": Static("leakage_uw"), "clock": Static("clock_uw")},
+    statics={"leakage": Static("leakage_uw"), "clock": CLOCK},
     programming={"write": "write_pj", "read": "read_pj"},
 )

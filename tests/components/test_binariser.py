@@ -26,7 +26,7 @@ FIELDS = {
     "lanes": 8,
     "compare_pj": 0.25,
     "latch_pj": 0.125,
-    "clock_uw": 0.0,
+    "clock_pj": 0.0,
 }
 
 

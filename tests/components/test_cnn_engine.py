@@ -32,7 +32,7 @@ FIELDS = {
     "zero_gating": True,
     "mac_pj": 1.5,
     "mac_gated_pj": 0.5,
-    "clock_uw_per_pe": 1250.0,
+    "clock_pj_per_pe": 1250.0,
     "clock_gated": False,
 }
 

@@ -36,7 +36,7 @@ FIELDS = {
     "pipeline_cycles": 3,
     "add_pj": 0.0071,
     "quantise_pj": 0.005,
-    "clock_uw": 64.0,
+    "clock_pj": 64.0,
 }
 PAPER = GlimpseGeometry(28, 28, 4, (64, 128, 192), (Patch(12, 12, 1), Patch(6, 6, 4), Patch(-18, -18, 16)), 8)
 

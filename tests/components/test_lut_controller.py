@@ -37,7 +37,7 @@ FIELDS = {
     "route_cycles": 2,
     "node_pj": 5.2,
     "query_bit_pj": 0.0015,
-    "clock_uw": 128.0,
+    "clock_pj": 128.0,
 }
 
 

@@ -27,7 +27,7 @@ FIELDS = {
     "multiply_pj": 0.0285,
     "add_pj": 0.0071,
     "compare_pj": 0.005,
-    "clock_uw": 16.0,
+    "clock_pj": 16.0,
 }
 
 

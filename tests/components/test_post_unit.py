@@ -26,7 +26,7 @@ FIELDS = {
     "pipeline_cycles": 3,
     "requantise_pj": 4.0,
     "pool_pj": 0.25,
-    "clock_uw": 0.0,
+    "clock_pj": 0.0,
 }
 INT32 = st.integers(-(2**31), 2**31 - 1)
 

@@ -28,7 +28,7 @@ FIELDS = {
     "access_ns": 2.05,
     "read_pj": 30.1,
     "write_pj": 28.7,
-    "clock_uw": 5.0,
+    "clock_pj": 5.0,
 }
 
 

@@ -23,7 +23,7 @@ FIELDS = {
     "slots": 1,
     "stages": 2,
     "transfer_pj": 0.5,
-    "clock_uw": 8190.0,
+    "clock_pj": 8190.0,
 }
 
 
@@ -47,7 +47,7 @@ def test_time_does_not_depend_on_the_bits(bits):
 
 def test_the_clock_runs_only_during_a_crossing():
     clock = SYNCHRONISER.statics["clock"]
-    assert (clock.field, clock.when(make()), clock.units(make())) == ("clock_uw", "busy", 1)
+    assert (clock.field, clock.when(make()), clock.units(make())) == ("clock_pj", "busy", 1)
     # 784 flip-flops at 66 MHz, 158.2 fJ each = 1 fJ at 16 nm and 0.8 V x 180/16 x (3/0.8)^2
     assert getattr(make(), clock.field) == pytest.approx(784 * 1e-3 * 180 / 16 * (3 / 0.8) ** 2 * 66, rel=1e-3)
 

@@ -29,7 +29,7 @@ FIELDS = {
     "access_ns": 1.78,
     "read_pj": 13.9,
     "write_pj": 10.3,
-    "clock_uw": 16.0,
+    "clock_pj": 16.0,
 }
 
 

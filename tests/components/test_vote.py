@@ -26,7 +26,7 @@ FIELDS = {
     "n_classes_max": 10,
     "add_pj": 0.0071,
     "compare_pj": 0.005,
-    "clock_uw": 32.0,
+    "clock_pj": 32.0,
 }
 
 

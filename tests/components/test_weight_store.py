@@ -35,7 +35,7 @@ FIELDS = {
     "write_pj": 98.4,
     "encoding": "run_length",
     "index_bits": 4,
-    "clock_uw": 5.0,
+    "clock_pj": 5.0,
 }
 DENSE = {"encoding": "dense", "index_bits": 0}
 

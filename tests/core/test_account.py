@@ -90,13 +90,15 @@ def test_static_energy_is_power_times_time(tmp_path: Path) -> None:
 def test_static_power_is_that_of_every_copy_and_unit(tmp_path: Path) -> None:
     changes: dict[str, dict[str, Any]] = {
         "arrays": {"count": 6, "leakage_uw": 0.3, "bias_uw": 0.7, "bias_gated": False},
-        "engine": {"n_pe_rows": 3, "n_pe_cols": 5, "clock_uw_per_pe": 0.4, "count": 2},
+        "engine": {"n_pe_rows": 3, "n_pe_cols": 5, "clock_pj_per_pe": 0.4, "count": 2},
     }
     rows = static(chips.chip(tmp_path, "cascade", **changes), Fraction(1, 10**6))
     assert rows["arrays", "leakage"].energy_pj == pytest.approx(6 * 0.3, rel=1e-12)  # 1 uW for 1 us is 1 pJ
     assert rows["arrays", "leakage"].count == 6 * 1000
     assert rows["arrays", "bias"].energy_pj == pytest.approx(6 * 0.7, rel=1e-12)
-    assert rows["engine", "clock"].energy_pj == pytest.approx(2 * (3 * 5) * 0.4, rel=1e-12)
+    assert rows["engine", "clock"].count == 2 * (3 * 5) * 100  # 100 cycles of 10 ns
+    assert rows["engine", "clock"].energy_pj == pytest.approx(2 * (3 * 5) * 100 * 0.4, rel=1e-12)
+    assert rows["sync", "clock"].count == 0  # gated, and never busy here
     assert rows["engine", "leakage"].energy_pj == pytest.approx(2 * 1.0, rel=1e-12)
 
 

@@ -31,7 +31,7 @@ def _admission() -> dict[str, Any]:
 
 def _memory(n_bytes: int, read_pj: float) -> dict[str, Any]:
     fields = {"n_bytes": n_bytes, "port_bits": 64, "access_ns": 10, "read_pj": read_pj, "write_pj": 2 * read_pj}
-    return _instance("sram_buffer", **fields, clock_uw=0.5)
+    return _instance("sram_buffer", **fields, clock_pj=0.5)
 
 
 def _store(read_pj: float) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def _store(read_pj: float) -> dict[str, Any]:
         write_pj=3.0,
         encoding="dense",
         index_bits=0,
-        clock_uw=0.5,
+        clock_pj=0.5,
     )
 
 
@@ -65,16 +65,16 @@ CNN: dict[str, dict[str, Any]] = {
         zero_gating=True,
         mac_pj=0.11,
         mac_gated_pj=0.05,
-        clock_uw_per_pe=1.5,
+        clock_pj_per_pe=1.5,
         clock_gated=False,
     ),
-    "post": _instance("post_unit", lanes=2, pipeline_cycles=2, requantise_pj=0.13, pool_pj=0.03, clock_uw=0.5),
+    "post": _instance("post_unit", lanes=2, pipeline_cycles=2, requantise_pj=0.13, pool_pj=0.03, clock_pj=0.5),
 }
 
 BACK: dict[str, dict[str, Any]] = {
-    "binariser": _instance("binariser", lanes=16, compare_pj=0.02, latch_pj=0.01, clock_uw=0.5),
+    "binariser": _instance("binariser", lanes=16, compare_pj=0.02, latch_pj=0.01, clock_pj=0.5),
     "link": _instance("die_link", bits_per_cycle=16, latency_ns=4, bit_pj=0.17, level_shift_pj=0.19),
-    "sync": _instance("synchroniser", ACAM, "acam", stages=2, transfer_pj=0.015, clock_uw=3.0),
+    "sync": _instance("synchroniser", ACAM, "acam", stages=2, transfer_pj=0.015, clock_pj=3.0),
     "driver": _instance("column_driver", ACAM, "acam", n_columns=64, settle_ns=12, drive_pj=0.3),
     "acam": _instance(
         "acam_array",
@@ -113,10 +113,10 @@ BACK: dict[str, dict[str, Any]] = {
 LOOKUP: dict[str, dict[str, Any]] = {
     "pixels": _memory(4096, 0.25),
     "extractor": _instance(
-        "glimpse_extractor", pixels_per_cycle=4, pipeline_cycles=2, add_pj=0.012, quantise_pj=0.014, clock_uw=0.5
+        "glimpse_extractor", pixels_per_cycle=4, pipeline_cycles=2, add_pj=0.012, quantise_pj=0.014, clock_pj=0.5
     ),
     "controller": _instance(
-        "lut_controller", residency="resident", route_cycles=2, node_pj=0.6, query_bit_pj=0.002, clock_uw=0.5
+        "lut_controller", residency="resident", route_cycles=2, node_pj=0.6, query_bit_pj=0.002, clock_pj=0.5
     ),
     "tables": _store(0.35),
     "arrays": _instance(
@@ -142,12 +142,12 @@ LOOKUP: dict[str, dict[str, Any]] = {
         "adc", n_bits=5, n_adcs=4, conversions_per_compare=2, convert_ns=6, convert_pj=0.254, **GATED
     ),
     "scan": _instance(
-        "minimum_scan", accumulate_cycles=1, multiply_pj=0.028, add_pj=0.009, compare_pj=0.008, clock_uw=0.5
+        "minimum_scan", accumulate_cycles=1, multiply_pj=0.028, add_pj=0.009, compare_pj=0.008, clock_pj=0.5
     ),
     "values": _instance(
-        "value_memory", n_bytes=4096, word_bits=32, access_ns=10, read_pj=1.1, write_pj=1.2, clock_uw=0.5
+        "value_memory", n_bytes=4096, word_bits=32, access_ns=10, read_pj=1.1, write_pj=1.2, clock_pj=0.5
     ),
-    "vote": _instance("vote", n_classes_max=16, add_pj=0.0065, compare_pj=0.0055, clock_uw=0.5),
+    "vote": _instance("vote", n_classes_max=16, add_pj=0.0065, compare_pj=0.0055, clock_pj=0.5),
 }
 
 INSTANCES: dict[str, dict[str, dict[str, Any]]] = {

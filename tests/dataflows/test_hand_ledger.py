@@ -67,11 +67,14 @@ def check_programming(finished: Run, counts: dict[str, int], time_ns: float) -> 
 
 
 def check_static(done: ChipRun, makespan_ns: int, clocks: dict[str, float], busy: dict[str, tuple[float, int]]) -> None:
-    """Leakage of 1 uW a copy and `clocks` uW all the time; `busy` uW for as many ns; 1 uW for 1 ns is 0.001 pJ."""
+    """Leakage of 1 uW a copy, and `clocks` pJ a cycle of 10 ns, all the time; `busy` uW for as many ns.
+
+    1 uW for 1 ns is 0.001 pJ. A gated clock of c pJ a cycle of t ns is a power of 1000 c / t uW.
+    """
     found = {f"{row.instance}.{row.action}": row.energy_pj for row in done.ledger if row.phase == "static"}
     copies = {"arrays": 256}
     expected = {f"{name}.leakage": copies.get(name, 1) * 1.0 * makespan_ns / 1000 for name in done.shares}
-    expected |= {f"{name}.clock": uw * makespan_ns / 1000 for name, uw in clocks.items()}
+    expected |= {f"{name}.clock": pj * makespan_ns / 10 for name, pj in clocks.items()}
     expected |= {name: uw * ns / 1000 for name, (uw, ns) in busy.items()}
     assert done.makespan * 10 == makespan_ns
     assert found == pytest.approx(expected, rel=1e-12)
@@ -99,13 +102,15 @@ def test_hybrid_static_power(tmp_path: Path) -> None:
     built = builders.hybrid(side=3, channels=(2,), n_inputs=1)
     always = {"buffer": 0.5, "weights": 0.5, "post": 0.5, "binariser": 0.5}
     # Busy: two cycles of crossing, of search and of decision, one of sensing, of 20 ns each.
-    biases = {"acam.bias": (2.0, 40), "sense.bias": (2.0, 20), "wta.bias": (2.0, 40), "sync.clock": (3.0, 40)}
+    biases = {"acam.bias": (2.0, 40), "sense.bias": (2.0, 20), "wta.bias": (2.0, 40)}
+    biases |= {"sync.clock": (1000 * 3.0 / 20, 40)}
     # In 10 ns: admit 2, fetch 3, compute 3 + 17, write 2 + 3, binarise 2, link 2; in 20 ns: 2 + 1 + 2 + 2 + 1.
     makespan_ns = 10 * (2 + 3 + 20 + 5 + 2 + 2) + 20 * 8
     (done,) = run(tmp_path, built, 1, {}).chips
     check_static(done, makespan_ns, always | {"engine": 1.5 * 2 * 2}, biases)
     (done,) = run(tmp_path, built, 1, {"engine": {"clock_gated": True}}).chips
-    check_static(done, makespan_ns, always, biases | {"engine.clock": (1.5 * 2 * 2, 18 * 10)})  # 18: its interval
+    gated = {"engine.clock": (1000 * 1.5 * 2 * 2 / 10, 18 * 10)}  # 18: its interval
+    check_static(done, makespan_ns, always, biases | gated)
 
 
 def test_hybrid_streams_its_weights_through_the_buffer(tmp_path: Path) -> None:
