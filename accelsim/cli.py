@@ -175,6 +175,16 @@ def _needs_torch() -> Iterator[None]:
         raise UsageError(f"train: got no {exc.name}, need pip install 'accelsim[train]'") from exc
 
 
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """A workload folder is made here; one that holds something else is left alone."""
+    if out.is_dir() and any(out.iterdir()) and not (out / "eval.safetensors").is_file():
+        raise OutputError(f'--out: got "{out}", need a new folder, or a workload to replace')
+    with cleaning_up():
+        yield
+    print(f"wrote {out}")
+
+
 def _checkpoint(given: Path | None, out: Path) -> Path:
     """Where training resumes: beside the other runs, never inside the workload."""
     path = given or Path("runs") / f"train-{out.name}.pt"
@@ -196,7 +206,7 @@ def train_hybrid(
         from accelsim.train import hybrid
 
     at = _checkpoint(checkpoint, out)
-    with cleaning_up():
+    with _writing(out):
         hybrid.train_hybrid(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
 
 
@@ -214,7 +224,7 @@ def train_mbi(
         from accelsim.train import mbi
 
     at = _checkpoint(checkpoint, out)
-    with cleaning_up():
+    with _writing(out):
         mbi.train_mbi(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
 
 
@@ -233,7 +243,7 @@ def train_cascade(
         from accelsim.train import cascade
 
     at = _checkpoint(checkpoint, out)
-    with cleaning_up():
+    with _writing(out):
         cascade.train_cascade(
             data_root=data_root, mbi=mbi, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit
         )
@@ -244,7 +254,7 @@ def paper_hybrid(out: Out, seed: Seed = 0) -> None:
     """Generate the workload of the hybrid paper's geometry (no training)."""
     from accelsim.train.paper import generate_paper_hybrid
 
-    with cleaning_up():
+    with _writing(out):
         generate_paper_hybrid(out, seed)
 
 
@@ -253,7 +263,7 @@ def paper_mbi(out: Out, seed: Seed = 0) -> None:
     """Generate the workload of the MBI paper's geometry (no training)."""
     from accelsim.train.paper import generate_paper_mbi
 
-    with cleaning_up():
+    with _writing(out):
         generate_paper_mbi(out, seed)
 
 

@@ -93,13 +93,15 @@ def _write_inputs(run: Run, path: Path) -> None:
 
 def _inputs_table(run: Run, index: int, chip: ChipRun) -> Any:
     tick_hz, c = run.chip.clocks.tick_hz, chip.columns
+    meaningful = run.workload.manifest.accuracy.measured is not None
+    correct = pa.array(c["correct"]) if meaningful else pa.nulls(len(c["correct"]), pa.bool_())
     return pa.table(
         {
             "chip": np.full(len(c["input"]), index, dtype=np.int32),
             "input": c["input"],
             "label": c["label"],
             "predicted": c["predicted"],
-            "correct": c["correct"],
+            "correct": correct,
             "covered": c["covered"],
             "tied": c["tied"],
             "arrival_s": c["arrival_ticks"] / tick_hz,

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -60,9 +61,13 @@ def _print_headline(run: Run, summary: dict[str, Any], console: Console) -> None
     console.print(
         f"[bold]{spec.name}[/bold] on [bold]{run.workload.manifest.name}[/bold]"
         f" · accounting: [bold]{summary['accounting']}[/bold]\n"
-        f"{summary['n_inputs']:,} inputs, {summary['arrivals']}; {summary['n_jobs']:,} jobs",
+        f"{summary['n_inputs']:,} inputs, {summary['arrivals']}; {summary['n_jobs']:,} jobs{_population(summary)}",
         highlight=False,
     )
+    for override in summary["overrides"]:
+        console.print(f"[bold]changed[/bold]: {escape(override)}", highlight=False)
+    if (trained := _trained_metric(run)) is not None:
+        console.print(f"[bold]note[/bold]: the tables were trained on metric {trained}", highlight=False)
     rows = Table.grid(Column(overflow="fold"), Column(overflow="fold"), padding=(0, 2))
     rows.add_row("accuracy", _accuracy_text(run, summary))
     if run.chip.spec.kind == "cascade":
@@ -89,6 +94,16 @@ def _print_headline(run: Run, summary: dict[str, Any], console: Console) -> None
             f"{picojoules(programming['energy_pj'])} pJ and {seconds(programming['time_s'])} once, not included above",
         )
     console.print(rows, highlight=False)
+
+
+def _population(summary: dict[str, Any]) -> str:
+    return f"; mean of {summary['n_chips']} chips" if summary["n_chips"] > 1 else ""
+
+
+def _trained_metric(run: Run) -> str | None:
+    """The metric that the workload's tables were trained on, if the chip computes another."""
+    mbi = run.workload.manifest.mbi
+    return None if mbi is None or mbi.metric == run.chip["arrays"].spec.metric else mbi.metric
 
 
 def _accuracy_text(run: Run, summary: dict[str, Any]) -> str:
