@@ -132,6 +132,7 @@ def test_several_chips_and_arrivals(tmp_path: Path) -> None:
     done = accelsim("run", HYBRID, PAPER_HYBRID, *options, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "from arrival to answer" in done.stdout
+    assert "mean of 2 chips" in done.stdout
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["n_chips"] == 2
     assert summary["throughput_per_s"] == pytest.approx(4 / (3 * 2e-3 + summary["latency_s"]["mean"]))
@@ -267,6 +268,21 @@ def test_a_damaged_workload_is_refused_and_earlier_results_stay(
         (folder / "eval.safetensors").unlink()
     refused(accelsim("run", HYBRID, folder, "--inputs", 1, "--out", out), *parts)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == earlier
+
+
+def test_a_metric_other_than_the_trained_one_is_said(tmp_path: Path) -> None:
+    metric = ("--set", "instances.arrays.metric=manhattan")
+    done = accelsim("run", MBI, ROOT / "workloads/mnist_mbi", "--inputs", 1, *metric, "--out", tmp_path)
+    assert "note: the tables were trained on metric circuit" in done.stdout
+
+
+def test_training_leaves_a_folder_of_something_else_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("keep")
+    done = accelsim("train", "paper-hybrid", "--out", tmp_path)
+    refused(done, "--out", "need a new folder, or a workload to replace")
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
+    done = accelsim("train", "paper-hybrid", "--out", tmp_path / "new")
+    assert (done.returncode, done.stdout) == (0, f"wrote {tmp_path / 'new'}\n")
 
 
 def test_an_interrupt_is_one_line_and_leaves_earlier_results(tmp_path: Path) -> None:
