@@ -93,11 +93,13 @@ def test_hybrid(tmp_path: Path) -> None:
     assert second["weights.fetch"] == (max(2 * admit, admit + 3), max(2 * admit, admit + 3) + 3)
     assert second["buffer.load"] == (2 * admit, 2 * admit + 2)
     assert second["engine.compute"][0] == first_compute + 18
-    assert second["sense.sense"][1] - second["engine.compute"][1] in {
-        back[-1][2] - cnn[2][2],
-        back[-1][2] - cnn[2][2] - 1,  # the distance to the next ACAM edge may differ by a tick
-        back[-1][2] - cnn[2][2] + 1,
-    }
+    # From there on nothing of the first is in its way: written back, binarised, sent, and caught by the next ACAM edge.
+    written = first_compute + 18 + (3 + 17) + (2 + 3)
+    assert second["post.write_back"] == (written - 5, written)
+    caught = edge(written + binarise + link, 2)
+    assert second["sync.cross"] == (caught, caught + 2 * 2)
+    answered = caught + 2 * 2 + drive + search + decide + sense
+    assert second["sense.sense"] == (answered - sense, answered)
 
 
 @pytest.mark.parametrize("readout", ["ramp", "compare_tree"])
