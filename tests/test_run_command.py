@@ -285,6 +285,11 @@ def test_training_leaves_a_folder_of_something_else_alone(tmp_path: Path) -> Non
     assert (done.returncode, done.stdout) == (0, f"wrote {tmp_path / 'new'}\n")
 
 
+def hear_interrupts() -> None:
+    """A program started in the background of a shell without job control inherits that interrupts are ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_is_one_line_and_leaves_earlier_results(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert accelsim("run", MBI, PAPER_MBI, "--inputs", 1, "--out", out).returncode == 0
@@ -298,6 +303,7 @@ def test_an_interrupt_is_one_line_and_leaves_earlier_results(tmp_path: Path) -> 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_interrupts,
     )
     time.sleep(5)
     assert process.poll() is None  # fifty chips take minutes
@@ -327,6 +333,14 @@ runpy.run_module("accelsim.cli", run_name="__main__")
 @pytest.mark.parametrize("module", ["typer", "numpy", "pydantic", "pyarrow.parquet", "rich.progress", "accelsim.run"])
 def test_an_interrupt_while_modules_load_is_one_line(tmp_path: Path, module: str) -> None:
     command = [sys.executable, "-c", INTERRUPTED_IMPORT, module, "run", HYBRID, PAPER_HYBRID, "--out", tmp_path / "out"]
-    done = subprocess.run(map(str, command), cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=hear_interrupts,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
     assert names(tmp_path) == []
