@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from accelsim.units import cycles_from_ns, exact
 
@@ -36,11 +36,33 @@ class Source(BaseModel):
         basis: published, derived (from published numbers), assumed, not_charged (a unit cost of 0 on purpose), or
             edited (by `--set` or a sweep).
         text: citation or reason; for an assumed value, why.
+        range: lowest and highest value that the literature or the uncertainty of the derivation leaves open, in the
+            unit of the field; None where it is taken as exact. The text says where the range comes from.
     """
 
     model_config = MODEL
     basis: Basis
     text: Annotated[str, Field(min_length=1)]
+    range: Annotated[tuple[float, float] | None, Field(strict=False)] = None
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.range and self.range[0] > self.range[1]:
+            raise ValueError(f"range: got {self.range[0]} to {self.range[1]}, need the lower end first")
+        return self
+
+
+class Imperfection(BaseModel):
+    """Base of the nested blocks of a component's spec that make a part less than ideal.
+
+    A block that a spec leaves out means that the part is ideal. A block whose sigmas are zero gives the same bits.
+
+    Attributes:
+        sources: source of every physical field of the block.
+    """
+
+    model_config = MODEL
+    sources: dict[str, Source]
 
 
 class ComponentSpec(BaseModel):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,3 +37,21 @@ class Draws:
         key = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little")
         words = [self.seed, self.chip, key, 0 if self.block is None else self.block + 1]
         return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
+
+
+class Sample(NamedTuple):
+    """Which chip of a population a dataflow is made for, and in what condition.
+
+    Attributes:
+        seed: the run's seed.
+        chip: index of the chip in the population.
+        age_s: time in seconds since its analog memories were written (drift and relaxation); never simulated time.
+    """
+
+    seed: int
+    chip: int
+    age_s: float = 0.0
+
+    def draws(self, instance: str) -> Draws:
+        """Draws of an instance that are made once per chip."""
+        return Draws(self.seed, self.chip, instance)

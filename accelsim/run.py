@@ -24,12 +24,12 @@ from accelsim.datasets import load_images
 from accelsim.engines import events
 from accelsim.errors import InvariantError, RangeError
 from accelsim.jobs import IntArray, JobBuilder, JobTable, Timeline
-from accelsim.rng import BLOCK_INPUTS
+from accelsim.rng import BLOCK_INPUTS, Sample
 from accelsim.spec import Spec
 from accelsim.timing import Occupancy, Share, TimelineHash, input_times
 from accelsim.workload import Workload, require_fit
 
-DATAFLOWS: dict[str, Callable[[Chip, Workload, int, int], Dataflow]] = {
+DATAFLOWS: dict[str, Callable[[Chip, Workload, Sample], Dataflow]] = {
     "hybrid": Hybrid,
     "mbi": Mbi,
     "cascade": Cascade,
@@ -46,6 +46,7 @@ class RunOptions:
         n_chips: chips in the population.
         arrivals: when inputs arrive.
         data_root: folder of the data set, to run from pixels; None uses the recorded activations.
+        age_s: time in seconds since the chips' analog memories were written.
     """
 
     n_inputs: int
@@ -53,11 +54,12 @@ class RunOptions:
     n_chips: int = 1
     arrivals: Arrivals = field(default_factory=lambda: Arrivals.parse("back-to-back"))
     data_root: Path | None = None
+    age_s: float = 0.0
 
 
 @dataclass
 class ChipRun:
-    """What one chip did: per-input columns `[n_inputs]`, the ledger, and the times."""
+    """What one chip did: per-input columns `[n_inputs]`, the ledger, the times, and counters summed over inputs."""
 
     columns: dict[str, npt.NDArray[Any]]
     ledger: list[LedgerRow]
@@ -66,6 +68,7 @@ class ChipRun:
     n_jobs: int
     jobs_per_input_max: int
     programmed: dict[str, Programmed]
+    counters: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -121,10 +124,11 @@ class _ChipRunner:
     ) -> None:
         self._chip, self._workload, self._options, self._index = chip, workload, options, index
         self._images, self._times = images, times
-        self._dataflow = DATAFLOWS[chip.spec.kind](chip, workload, options.seed, index)
+        self._dataflow = DATAFLOWS[chip.spec.kind](chip, workload, Sample(options.seed, index, options.age_s))
         self._ledger = DynamicLedger(chip)
         self._occupancy = Occupancy(chip.services)
         self._columns: dict[str, list[npt.NDArray[Any]]] = {}
+        self._counters: dict[str, int] = {}
         self._makespan = self._n_jobs = self._jobs_per_input_max = 0
 
     def run(self, progress: Callable[[int], None] | None) -> ChipRun:
@@ -146,6 +150,7 @@ class _ChipRunner:
             n_jobs=self._n_jobs,
             jobs_per_input_max=self._jobs_per_input_max,
             programmed=dict(self._dataflow.programmed),
+            counters=self._counters,
         )
         check(run)
         return run
@@ -175,6 +180,8 @@ class _ChipRunner:
         self._column("correct", predicted == labels)
         self._column("covered", outcome.covered[:keep])
         self._column("tied", outcome.tied[:keep])
+        for name, counts in outcome.counters.items():
+            self._counters[name] = self._counters.get(name, 0) + int(counts[:keep].sum())
 
     def _count(self, table: JobTable) -> None:
         self._n_jobs += table.n_jobs

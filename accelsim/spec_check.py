@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, get_args
 
-from accelsim.component import Component, Delay
+from pydantic.fields import FieldInfo
+
+from accelsim.component import Component, Delay, Imperfection
 from accelsim.components import COMPONENTS
 from accelsim.errors import Problem, RangeError
 from accelsim.faults import MAX_PROBLEMS, did_you_mean, nearest
@@ -81,6 +83,14 @@ def _charged(component: Component[Any]) -> set[str]:
     return powers | set(component.actions.values()) | set(component.programming.values())
 
 
+def _block_model(field: FieldInfo) -> type[Imperfection] | None:
+    """The model of a nested block, where that is what a field holds (or None)."""
+    for model in (field.annotation, *get_args(field.annotation)):
+        if isinstance(model, type) and issubclass(model, Imperfection):
+            return model
+    return None
+
+
 def _hertz(clocks: Mapping[str, Any]) -> dict[str, int]:
     """Frequencies of the clocks that have a valid one."""
     hertz = {}
@@ -140,9 +150,16 @@ class _CrossCheck:
             yield from self.sources(path, instance, known.spec.model_fields, _charged(known))
 
     def sources(
-        self, path: str, data: Mapping[str, Any], fields: Collection[str], charged: Collection[str] = ()
+        self, path: str, data: Mapping[str, Any], fields: Mapping[str, FieldInfo], charged: Collection[str] = ()
     ) -> Iterator[Problem]:
-        """Physical fields: their size, their sources, and that 0 and `not_charged` come together."""
+        """Physical fields: their size, their sources, and that 0 and `not_charged` come together.
+
+        `fields` are the model's; a field that holds a nested block is checked in the same way, with its own sources.
+        """
+        for name, field in fields.items():
+            block = _block_model(field)
+            if block and isinstance(data.get(name), dict):
+                yield from self.sources(f"{path}.{name}", data[name], block.model_fields)
         physical = [name for name in fields if is_physical(name) or name in charged]
         for name in physical:
             value = data.get(name)
@@ -157,6 +174,7 @@ class _CrossCheck:
             basis = _mapping(sources.get(name)).get("basis")
             counts = name.endswith(ENERGY_OR_POWER) or name in charged
             yield from self.zero(f"{path}.{name}", data.get(name), basis, counts)
+            yield from self.within(f"{path}.{name}", data.get(name), _mapping(sources.get(name)).get("range"))
 
     def entries(
         self,
@@ -186,6 +204,13 @@ class _CrossCheck:
             yield self.fault(path, f"{show(value)} (not_charged)", "the value 0, or another basis")
         if value == 0 and counts and basis in ("published", "derived", "assumed"):
             yield self.fault(path, f"0 ({basis})", "a value > 0, or the basis not_charged")
+
+    def within(self, path: str, value: Any, limits: Any) -> Iterator[Problem]:
+        """A number lies in the range that its source states."""
+        if not (_number(value) and isinstance(limits, list) and len(limits) == 2 and all(map(_number, limits))):
+            return
+        if limits[0] <= limits[1] and not limits[0] <= value <= limits[1]:
+            yield self.fault(path, show(value), f"{show(limits[0])} to {show(limits[1])}, the range its source states")
 
     def ticks(self) -> Iterator[Problem]:
         """Clocks are whole hertz with a common multiple that int64 time can hold."""

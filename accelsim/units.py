@@ -18,7 +18,7 @@ MAX_TICKS = 2**62
 # A field whose name ends so is a physical quantity: it must carry a source.
 PHYSICAL_SUFFIXES = (
     *("_pj", "_pj_per_pe", "_ns", "_uw", "_mw", "_um2"),
-    *("_v", "_k", "_ohm", "_siemens", "_ff", "_mhz", "_nm"),
+    *("_v", "_k", "_ohm", "_siemens", "_ff", "_fc", "_mhz", "_nm", "_s", "_rel"),
 )
 
 

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "accelsim"
 LAYERS = {
     **dict.fromkeys(("errors", "units", "jobs", "process"), 0),
     **dict.fromkeys(("component", "clock", "rng", "yamlfile", "faults", "arrivals", "timing", "template"), 1),
+    **dict.fromkeys(("charge_row", "acam_window", "rram", "sum_line"), 1),
     "components": 2,
     **dict.fromkeys(("spec_model", "spec_check", "spec_crossings", "overrides", "spec", "chip"), 3),
     **dict.fromkeys(("manifest", "manifest_check", "workload_arrays", "workload_fit", "workload", "datasets"), 3),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,11 +52,13 @@ class Outcome:
         predicted: int64 class.
         tied: whether a decision on the way was a tie.
         covered: whether the input was answered without the fallback.
+        counters: `instance.name` → int64 count of what happened beside actions (conversions that saturated, …).
     """
 
     predicted: IntArray
     tied: BoolArray
     covered: BoolArray
+    counters: Mapping[str, IntArray] = field(default_factory=dict)
 
 
 class Dataflow(Protocol):

@@ -21,6 +21,7 @@ from accelsim.dataflows.hybrid import AcamBackEnd, Match
 from accelsim.dataflows.lookup import LookUp
 from accelsim.jobs import BoolArray, Handle, JobBuilder
 from accelsim.manifest import LOGIT_BYTES
+from accelsim.rng import Sample
 from accelsim.workload import Workload
 
 FALLBACK = "fallback"
@@ -29,13 +30,13 @@ FALLBACK = "fallback"
 class Cascade:
     """Lookups, then the CNN for what was far."""
 
-    def __init__(self, chip: Chip, workload: Workload, seed: int, chip_index: int) -> None:
+    def __init__(self, chip: Chip, workload: Workload, sample: Sample) -> None:
         self._chip = chip
         self._cascade = workload.cascade
-        self._lookup = LookUp(chip, workload, seed, chip_index)
-        self._front = CnnFrontEnd(chip, workload, seed, chip_index)
+        self._lookup = LookUp(chip, workload, sample)
+        self._front = CnnFrontEnd(chip, workload, sample)
         has_acam = workload.cnn.head == "acam"
-        self._back = AcamBackEnd(chip, workload, seed, chip_index) if has_acam else None
+        self._back = AcamBackEnd(chip, workload, sample) if has_acam else None
         self.programmed: Mapping[str, Programmed] = {
             **self._lookup.programmed,
             **self._front.programmed,

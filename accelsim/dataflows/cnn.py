@@ -22,7 +22,7 @@ from accelsim.dataflows.block import Block, add_op, at_port_rate
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
 from accelsim.manifest import LOGIT_BYTES, PIXEL_BITS, WEIGHT_BITS, ConvLayer, DenseLayer
 from accelsim.mapping.tiling import Layer, Tile, tiles
-from accelsim.rng import Draws
+from accelsim.rng import Sample
 from accelsim.workload import Workload
 
 
@@ -52,12 +52,12 @@ class _Plan:
 class CnnFrontEnd:
     """Runs the workload's CNN on the instances `buffer`, `weights`, `engine`, `post`."""
 
-    def __init__(self, chip: Chip, workload: Workload, seed: int, chip_index: int) -> None:
+    def __init__(self, chip: Chip, workload: Workload, sample: Sample) -> None:
         self._chip, self._workload = chip, workload
         self._cnn = workload.cnn
         self._plans = [self._plan(index, layer) for index, layer in enumerate(self._cnn.layers)]
         bits = sum(sum(plan.weight_bits) for plan in self._plans)
-        store = weight_store.program(chip["weights"].spec, bits, Draws(seed, chip_index, "weights"))
+        store = weight_store.program(chip["weights"].spec, bits, sample.draws("weights"))
         self.programmed: Mapping[str, Programmed] = {"weights": store}
 
     @property

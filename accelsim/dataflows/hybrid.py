@@ -27,7 +27,7 @@ from accelsim.dataflows.admit import admit
 from accelsim.dataflows.block import Block, Outcome, add_op, at_port_rate
 from accelsim.dataflows.cnn import CnnFrontEnd
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
-from accelsim.rng import Draws
+from accelsim.rng import Sample
 from accelsim.workload import Workload
 
 MATCH = "match"  # the phase of everything after the network
@@ -45,14 +45,13 @@ class Match:
 class AcamBackEnd:
     """Matches feature vectors on the instances from `binariser` to `wta`; programs the array when it is made."""
 
-    def __init__(self, chip: Chip, workload: Workload, seed: int, chip_index: int) -> None:
+    def __init__(self, chip: Chip, workload: Workload, sample: Sample) -> None:
         arrays = workload.model
         self._chip = chip
         self._thresholds = arrays["thresholds"]
         templates = (arrays["template_low"], arrays["template_high"])
-        draws = Draws(seed, chip_index, "acam")
         self.programmed: Mapping[str, Programmed] = {
-            "acam": acam_array.program(chip["acam"].spec, templates, draws)
+            "acam": acam_array.program(chip["acam"].spec, templates, sample.draws("acam"))
         }
         self._rows = winner_take_all.Rows(arrays["row_class"], self._thresholds.shape[0])
         levels = self._thresholds.shape[1] + 1
@@ -132,10 +131,10 @@ _READ_OUT = {
 class Hybrid:
     """CNN front end and ACAM back end, one input after the other through both."""
 
-    def __init__(self, chip: Chip, workload: Workload, seed: int, chip_index: int) -> None:
+    def __init__(self, chip: Chip, workload: Workload, sample: Sample) -> None:
         self._chip = chip
-        self._front = CnnFrontEnd(chip, workload, seed, chip_index)
-        self._back = AcamBackEnd(chip, workload, seed, chip_index)
+        self._front = CnnFrontEnd(chip, workload, sample)
+        self._back = AcamBackEnd(chip, workload, sample)
         self.programmed: Mapping[str, Programmed] = {**self._front.programmed, **self._back.programmed}
 
     def lay(self, jobs: JobBuilder, block: Block) -> Outcome:

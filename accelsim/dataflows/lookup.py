@@ -28,7 +28,7 @@ from accelsim.dataflows.block import Block, add_op
 from accelsim.dataflows.table_walk import Bits, TableWalk, Winner, phase_of
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
 from accelsim.manifest import PIXEL_BITS
-from accelsim.rng import Draws
+from accelsim.rng import Sample
 from accelsim.workload import Workload
 
 
@@ -60,11 +60,11 @@ class Verdict(NamedTuple):
 class LookUp:
     """Searches the workload's tables on the instances from `pixels` to `vote`; programs them when it is made."""
 
-    def __init__(self, chip: Chip, workload: Workload, seed: int, chip_index: int) -> None:
+    def __init__(self, chip: Chip, workload: Workload, sample: Sample) -> None:
         self._chip, self._workload, self._mbi = chip, workload, workload.mbi
         self._walk = TableWalk(chip, workload)
         self._geometry = [self._glimpse_geometry(index) for index in range(len(self._mbi.glimpses))]
-        self.programmed: Mapping[str, Programmed] = self._program(seed, chip_index)
+        self.programmed: Mapping[str, Programmed] = self._program(sample)
 
     @property
     def input_bits(self) -> int:
@@ -89,11 +89,11 @@ class LookUp:
             size.height, size.width, mbi.patch_size, mbi.pixel_thresholds, patches, self._pixels_per_word
         )
 
-    def _program(self, seed: int, chip_index: int) -> Mapping[str, Programmed]:
+    def _program(self, sample: Sample) -> Mapping[str, Programmed]:
         """Writes the table store; at power-up it is read once into what is volatile: value rows and resident keys."""
         chip, n_keys = self._chip, len(self._workload.model["keys"])
         n_rows = len(self._workload.model["value_hidden"])
-        draws = {name: Draws(seed, chip_index, name) for name in ("arrays", "tables", "values")}
+        draws = {name: sample.draws(name) for name in ("arrays", "tables", "values")}
         store, key_bits, value_bits = chip["tables"].spec, n_keys * self._mbi.key_bits, n_rows * self._mbi.value_bits
         written = weight_store.program(store, key_bits + value_bits, draws["tables"])
         read = weight_store.read_once(store, value_bits + (key_bits if self._walk.resident else 0))

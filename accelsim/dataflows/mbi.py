@@ -12,15 +12,16 @@ from accelsim.dataflows.admit import admit
 from accelsim.dataflows.block import Block, Outcome
 from accelsim.dataflows.lookup import LookUp
 from accelsim.jobs import JobBuilder
+from accelsim.rng import Sample
 from accelsim.workload import Workload
 
 
 class Mbi:
     """Lookups alone: every input is answered from the tables."""
 
-    def __init__(self, chip: Chip, workload: Workload, seed: int, chip_index: int) -> None:
+    def __init__(self, chip: Chip, workload: Workload, sample: Sample) -> None:
         self._chip = chip
-        self._lookup = LookUp(chip, workload, seed, chip_index)
+        self._lookup = LookUp(chip, workload, sample)
         self.programmed: Mapping[str, Programmed] = self._lookup.programmed
 
     def lay(self, jobs: JobBuilder, block: Block) -> Outcome:

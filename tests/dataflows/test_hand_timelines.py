@@ -14,7 +14,7 @@ from accelsim.chip import Chip
 from accelsim.dataflows.block import Block
 from accelsim.engines import events
 from accelsim.jobs import JobBuilder, Timeline
-from accelsim.rng import BLOCK_INPUTS
+from accelsim.rng import BLOCK_INPUTS, Sample
 from accelsim.run import DATAFLOWS
 from accelsim.workload import Workload, load_workload
 from tests.dataflows import by_hand, chips
@@ -25,7 +25,7 @@ def run(chip: Chip, workload: Workload, n_inputs: int) -> Timeline:
     inputs = np.minimum(np.arange(BLOCK_INPUTS), workload.n_inputs - 1)
     block = Block(0, inputs, np.zeros(BLOCK_INPUTS, dtype=np.int64), seed=0, chip=0)
     jobs = JobBuilder(chip.services, 0, BLOCK_INPUTS)
-    DATAFLOWS[chip.spec.kind](chip, workload, 0, 0).lay(jobs, block)
+    DATAFLOWS[chip.spec.kind](chip, workload, Sample(0, 0)).lay(jobs, block)
     table, _ = jobs.build(n_inputs)
     (timeline,) = events.run([table])
     return timeline

@@ -8,7 +8,7 @@ import pytest
 
 from accelsim.dataflows.block import Block
 from accelsim.jobs import Activity, JobBuilder, JobTable
-from accelsim.rng import BLOCK_INPUTS
+from accelsim.rng import BLOCK_INPUTS, Sample
 from accelsim.run import DATAFLOWS
 from accelsim.workload import Workload, load_workload, require_fit
 from tests.dataflows import chips
@@ -52,7 +52,7 @@ def lay(
     pixels = None if images is None else images[inputs]
     block = Block(0, inputs, np.zeros(BLOCK_INPUTS, dtype=np.int64), seed=0, chip=0, images=pixels)
     jobs = JobBuilder(chip.services, 0, BLOCK_INPUTS)
-    outcome = DATAFLOWS[kind](chip, workload, 0, 0).lay(jobs, block)
+    outcome = DATAFLOWS[kind](chip, workload, Sample(0, 0)).lay(jobs, block)
     table, activity = jobs.build(workload.n_inputs)
     n = workload.n_inputs
     return outcome.predicted[:n], outcome.covered[:n], table, activity
