@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from accelsim import leakage
 from accelsim.chip import Chip, Instance
 from accelsim.component import Programmed, Source
 from accelsim.errors import InvariantError
-from accelsim.jobs import Activity, Site
+from accelsim.jobs import Activity, IntArray, Site
 from accelsim.timing import Share
 from accelsim.units import exact
 
@@ -73,8 +74,16 @@ class DynamicLedger:
             counts = activity.counts[:, column]
             if counts.min(initial=0) < 0:
                 raise InvariantError(f"activity: {'.'.join(site)} has a negative count")
-            self._counts[site] = self._counts.get(site, 0) + int(counts.sum())
-            energy += counts * unit_pj(self._chip[site.instance], site.action)
+            energy += self._charge(site, counts)
+            instance = self._chip[site.instance]
+            rider = instance.component.riders.get(site.action)
+            if rider and rider.there(instance.spec):
+                energy += self._charge(site._replace(action=rider.action), counts * rider.units(instance.spec))
+        return energy
+
+    def _charge(self, site: Site, counts: IntArray) -> npt.NDArray[np.float64]:
+        self._counts[site] = self._counts.get(site, 0) + int(counts.sum())
+        energy: npt.NDArray[np.float64] = counts.astype(np.float64) * unit_pj(self._chip[site.instance], site.action)
         return energy
 
     def rows(self) -> list[LedgerRow]:
@@ -89,7 +98,7 @@ class DynamicLedger:
 
 
 def static_rows(chip: Chip, makespan_s: Fraction, busy: Mapping[str, Fraction]) -> list[LedgerRow]:
-    """Leakage, clock and bias of every instance over the run.
+    """Leakage (at the temperature of its die), clock and bias of every instance over the run.
 
     Args:
         makespan_s: time of the run in seconds.
@@ -98,7 +107,7 @@ def static_rows(chip: Chip, makespan_s: Fraction, busy: Mapping[str, Fraction]) 
     rows = []
     for instance in chip.instances.values():
         for name, static in instance.component.statics.items():
-            value = exact(getattr(instance.spec, static.field))
+            value = _static_value(chip, instance, static.field)
             copies = static.units(instance.spec) * instance.spec.count
             on = busy[instance.name] if static.when(instance.spec) == "busy" else Fraction(1)
             rate, unit = (instance.hertz, value) if static.per_cycle else (10**9, value * UW_IN_PJ_PER_NS)
@@ -106,6 +115,12 @@ def static_rows(chip: Chip, makespan_s: Fraction, busy: Mapping[str, Fraction]) 
             site = Site(instance.name, name, STATIC)
             rows.append(_row(site, count, float(unit), instance.spec.sources[static.field]))
     return rows
+
+
+def _static_value(chip: Chip, instance: Instance, field: str) -> Fraction:
+    if field.endswith(leakage.FIELD):
+        return leakage.at_die(instance.spec, field, chip.spec.dies[instance.spec.die])
+    return exact(getattr(instance.spec, field))
 
 
 def busy_fractions(shares: Mapping[str, Share], makespan: int) -> dict[str, Fraction]:
@@ -131,7 +146,7 @@ def programming(chip: Chip, written: Mapping[str, Programmed]) -> dict[str, Any]
             by_action[f"{name}.{action}"] = {"count": count, "unit_pj": unit, "energy_pj": count * unit}
     return {
         "energy_pj": math.fsum(entry["energy_pj"] for entry in by_action.values()),
-        "time_s": float(sum((result.time_ns for result in written.values()), Fraction(0)) / 10**9),
+        "time_s": float(sum(result.time_s(chip[name].hertz) for name, result in written.items())),
         "by_action": by_action,
     }
 

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 from accelsim import __version__
+from accelsim.cli_options import (
+    Age,
+    ArrivalsText,
+    Chips,
+    Inputs,
+    Overrides,
+    ResultFolder,
+    Seed,
+    SpecFile,
+    WorkloadFolder,
+    folder,
+)
+from accelsim.cli_train import train_app
 from accelsim.errors import OutputError, Problem, SpecError, UsageError
 from accelsim.process import at_once, cleaning_up, exit_code
 
@@ -22,25 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-train_app = typer.Typer(
-    help="Make workloads: trained ones (needs torch and the data sets) and the papers' generated geometry.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 app.add_typer(train_app, name="train")
-
-Overrides = Annotated[
-    list[str],
-    typer.Option("--set", metavar="PATH=VALUE", help="Change a value, as in instances.acam.match_pj=0.2."),
-]
-
-
-def _folder(name: str) -> Path:
-    """An output folder as typed: an empty name would mean the working folder."""
-    if not name:
-        raise UsageError('--out: got "", need a folder')
-    return Path(name)
 
 
 def main() -> None:
@@ -113,7 +106,7 @@ def schema(
 
 @app.command()
 def new(
-    kind: Annotated[str, typer.Argument(help="hybrid, mbi or cascade.")],
+    kind: Annotated[str, typer.Argument(help="hybrid, mbi, cascade or cnn.")],
     file: Annotated[Path, typer.Argument(help="Spec to write; must not exist.")],
 ) -> None:
     """Write a commented spec to start from."""
@@ -125,146 +118,103 @@ def new(
 
 @app.command()
 def run(
-    spec: Annotated[Path, typer.Argument(help="Architecture spec (YAML).")],
-    workload: Annotated[
-        Path | None, typer.Argument(help="Workload folder; the shipped default of the chip's kind unless given.")
-    ] = None,
-    inputs: Annotated[int | None, typer.Option(help="Inputs to classify [default: 256, or all if fewer].")] = None,
+    spec: SpecFile,
+    workload: WorkloadFolder = None,
+    inputs: Inputs = None,
     overrides: Overrides = [],  # noqa: B006
-    chips: Annotated[int, typer.Option(min=1, max=10_000, help="Chips in the population.")] = 1,
-    arrivals: Annotated[
-        str, typer.Option(metavar="WHEN", help="back-to-back, interval:NS or poisson:PER_S.")
-    ] = "back-to-back",
+    chips: Chips = 1,
+    age_s: Age = 0.0,
+    arrivals: ArrivalsText = "back-to-back",
     engine: Annotated[str, typer.Option(help="events (SimPy, the reference).")] = "events",
-    seed: Annotated[int, typer.Option(min=0, help="Key of every random draw.")] = 0,
+    seed: Seed = 0,
     data_root: Annotated[
         Path | None, typer.Option(help="Run from the pixels of the data set in this folder (needs torchvision).")
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(parser=_folder, metavar="DIR", help="Folder for results [default: runs/SPEC-WORKLOAD]."),
-    ] = None,
+    min_accuracy: Annotated[float | None, typer.Option(help="Yield: least accuracy of a good chip.")] = None,
+    max_energy_pj: Annotated[float | None, typer.Option(help="Yield: most energy per input of a good chip.")] = None,
+    max_latency_s: Annotated[float | None, typer.Option(help="Yield: most mean latency of a good chip.")] = None,
+    out: ResultFolder = None,
 ) -> None:
     """Run a workload on a chip: accuracy, latency, throughput, and where the energy goes."""
     if engine != "events":
         raise UsageError(f"--engine: got {engine!r}, need events")
     from accelsim import command_run
+    from accelsim.report.population import Limits
 
-    request = command_run.Request(spec, workload, inputs, overrides, chips, arrivals, seed, data_root, out)
+    what = command_run.Subject(spec, workload, overrides)
+    how = command_run.Conditions(inputs, chips, age_s, arrivals, seed, data_root)
+    limits = Limits(min_accuracy, max_energy_pj, max_latency_s)
     with cleaning_up():
-        command_run.run(request)
+        command_run.run(what, how, limits, out)
 
 
-DataRoot = Annotated[Path, typer.Option(help="Folder with MNIST/ and cifar-10-batches-py/, as torchvision has them.")]
-Out = Annotated[Path, typer.Option(parser=_folder, metavar="DIR", help="Workload folder to write.")]
-Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training images.")]
-Seed = Annotated[int, typer.Option(min=0, help="Key of every random draw.")]
-Checkpoint = Annotated[Path | None, typer.Option(help="File to resume from and to save to after each epoch.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first images of each split, for a quick try.")]
+@app.command()
+def sensitivity(
+    spec: SpecFile,
+    workload: WorkloadFolder = None,
+    inputs: Inputs = None,
+    overrides: Overrides = [],  # noqa: B006
+    metric: Annotated[str, typer.Option(help="energy, latency or accuracy.")] = "energy",
+    chips: Chips = 1,
+    age_s: Age = 0.0,
+    arrivals: ArrivalsText = "back-to-back",
+    seed: Seed = 0,
+    out: ResultFolder = None,
+) -> None:
+    """Rank the constants of a spec by how far their stated ranges move the answer."""
+    from accelsim import command_sensitivity
+    from accelsim.command_run import Conditions, Subject
 
-DEFAULT_DATA_ROOT = Path("../shared/data")
-
-
-@contextmanager
-def _needs_torch() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as exc:
-        if exc.name not in ("torch", "torchvision"):
-            raise
-        raise UsageError(f"train: got no {exc.name}, need pip install 'accelsim[train]'") from exc
-
-
-@contextmanager
-def _writing(out: Path) -> Iterator[None]:
-    """A workload folder is made here; one that holds something else is left alone."""
-    if out.is_dir() and any(out.iterdir()) and not (out / "eval.safetensors").is_file():
-        raise OutputError(f'--out: got "{out}", need a new folder, or a workload to replace')
+    how = Conditions(inputs, chips, age_s, arrivals, seed)
     with cleaning_up():
-        yield
-    print(f"wrote {out}")
+        command_sensitivity.run(Subject(spec, workload, overrides), how, metric, out)
 
 
-def _checkpoint(given: Path | None, out: Path) -> Path:
-    """Where training resumes: beside the other runs, never inside the workload."""
-    path = given or Path("runs") / f"train-{out.name}.pt"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-@train_app.command("hybrid")
-def train_hybrid(
-    out: Out,
-    data_root: DataRoot = DEFAULT_DATA_ROOT,
-    epochs: Epochs = 60,
-    seed: Seed = 0,
-    checkpoint: Checkpoint = None,
-    limit: Limit = None,
+@app.command()
+def reproduce(
+    out: Annotated[
+        Path, typer.Option(parser=folder, metavar="DIR", help="Folder for reproduction.md and reproduction.json.")
+    ] = Path("runs/reproduction"),
 ) -> None:
-    """Train a CNN on greyscale CIFAR-10 and make its ACAM templates."""
-    with _needs_torch():
-        from accelsim.train import hybrid
+    """Recompute and simulate every number that the two papers claim (in a folder that has arch_specs and workloads)."""
+    from accelsim.reproduce import command
 
-    at = _checkpoint(checkpoint, out)
-    with _writing(out):
-        hybrid.train_hybrid(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
+    with cleaning_up():
+        command.run(out)
 
 
-@train_app.command("mbi")
-def train_mbi(
-    out: Out,
-    data_root: DataRoot = DEFAULT_DATA_ROOT,
-    epochs: Epochs = 120,
-    seed: Seed = 0,
-    checkpoint: Checkpoint = None,
-    limit: Limit = None,
+@app.command()
+def validate(
+    spice: Annotated[bool, typer.Option("--spice", help="Also against circuit simulation (ngspice).")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The long circuit checks as well.")] = False,
+    ngspice: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The program; the first on the PATH unless given.")
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A BSIM4 NMOS and PMOS model in place of our own.")
+    ] = None,
+    require_spice: Annotated[
+        bool, typer.Option("--require-spice", help="Fail where ngspice is not found.")
+    ] = False,
+    keep_decks: Annotated[
+        Path | None, typer.Option(parser=folder, metavar="DIR", help="Folder to leave the circuits in.")
+    ] = None,
+    save_calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the fitted parameters as YAML.")
+    ] = None,
+    root: Annotated[Path, typer.Option(help="Folder that has arch_specs and workloads.")] = Path("."),
+    out: Annotated[Path, typer.Option(parser=folder, metavar="DIR", help="Folder for the results.")] = Path(
+        "runs/validation"
+    ),
 ) -> None:
-    """Train lookup tables on MNIST."""
-    with _needs_torch():
-        from accelsim.train import mbi
+    """Check the models against measured and published figures; exit 1 if a check fails."""
+    from accelsim.validate.command import Request, run
+    from accelsim.validate.suite import Circuits
 
-    at = _checkpoint(checkpoint, out)
-    with _writing(out):
-        mbi.train_mbi(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
-
-
-@train_app.command("cascade")
-def train_cascade(
-    out: Out,
-    mbi: Annotated[Path, typer.Option(help="Workload folder with the trained tables.")],
-    data_root: DataRoot = DEFAULT_DATA_ROOT,
-    epochs: Epochs = 40,
-    seed: Seed = 0,
-    checkpoint: Checkpoint = None,
-    limit: Limit = None,
-) -> None:
-    """Train a small CNN for MNIST as the fallback of trained tables."""
-    with _needs_torch():
-        from accelsim.train import cascade
-
-    at = _checkpoint(checkpoint, out)
-    with _writing(out):
-        cascade.train_cascade(
-            data_root=data_root, mbi=mbi, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit
-        )
-
-
-@train_app.command("paper-hybrid")
-def paper_hybrid(out: Out, seed: Seed = 0) -> None:
-    """Generate the workload of the hybrid paper's geometry (no training)."""
-    from accelsim.train.paper import generate_paper_hybrid
-
-    with _writing(out):
-        generate_paper_hybrid(out, seed)
-
-
-@train_app.command("paper-mbi")
-def paper_mbi(out: Out, seed: Seed = 0) -> None:
-    """Generate the workload of the MBI paper's geometry (no training)."""
-    from accelsim.train.paper import generate_paper_mbi
-
-    with _writing(out):
-        generate_paper_mbi(out, seed)
+    circuits = Circuits(full, ngspice, card, keep_decks)
+    with cleaning_up():
+        code = run(Request(root, spice, require_spice, circuits, save_calibration, out))
+    raise typer.Exit(code)
 
 
 def _write(path: Path, text: str, mode: Any) -> None:

@@ -73,7 +73,9 @@ class ComponentSpec(BaseModel):
         clock: name of the clock whose edges its jobs start on.
         count: identical copies that work in lock step; area and static power are per copy.
         area_um2: area of one copy, null where unknown.
-        leakage_uw: leakage of one copy.
+        leakage_uw: leakage of one copy, at the reference temperature of its die.
+        gate_leakage_uw: the part of it that is gate leakage and does not change with temperature; null where unknown:
+            then all of it does.
         sources: source of every physical field.
     """
 
@@ -83,7 +85,15 @@ class ComponentSpec(BaseModel):
     count: Count
     area_um2: Positive | None
     leakage_uw: NonNegative
+    gate_leakage_uw: NonNegative | None = None
     sources: dict[str, Source]
+
+    @model_validator(mode="after")
+    def _gate_is_part(self) -> Self:
+        if self.gate_leakage_uw is not None and self.gate_leakage_uw > self.leakage_uw:
+            most = f"at most leakage_uw {self.leakage_uw}, which holds it"
+            raise ValueError(f"gate_leakage_uw: got {self.gate_leakage_uw}, need {most}")
+        return self
 
 
 class ServedSpec(ComponentSpec):
@@ -174,6 +184,21 @@ BIAS = Static("bias_uw", when=lambda spec: "busy" if spec.bias_gated else "alway
 
 
 @dataclass(frozen=True)
+class Rider:
+    """An action that another one always brings with it, whoever caused it.
+
+    Attributes:
+        action: its name.
+        units: spec → how often it happens for each of the other one.
+        there: spec → whether the part that does it is there.
+    """
+
+    action: str
+    units: Callable[[Any], int]
+    there: Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
 class Component(Generic[SpecT]):
     """One block of a chip. `COMPONENTS` in `accelsim/components/__init__.py` lists them all.
 
@@ -182,6 +207,7 @@ class Component(Generic[SpecT]):
         spec: its pydantic model.
         ops: op name → durations.
         actions: action name → spec field with its unit energy in pJ.
+        riders: action → what is counted along with it.
         statics: name of static power → Static; `leakage` is always there.
         programming: write action → spec field with its unit energy in pJ (a ledger of its own).
     """
@@ -192,6 +218,7 @@ class Component(Generic[SpecT]):
     actions: Mapping[str, str]
     statics: Mapping[str, Static] = field(default_factory=lambda: {"leakage": Static("leakage_uw")})
     programming: Mapping[str, str] = field(default_factory=dict)
+    riders: Mapping[str, Rider] = field(default_factory=dict)
 
 
 class OpResult(NamedTuple):
@@ -209,11 +236,22 @@ class OpResult(NamedTuple):
 
 
 class Programmed(NamedTuple):
-    """What `program` returns: the stored state, write action → count, and the time writing takes in ns."""
+    """What `program` returns.
+
+    Attributes:
+        state: what is stored.
+        activity: write action → count.
+        steps: how many steps one after the other, and the ns of each; a step takes whole cycles of the instance's
+            clock, one of 0 ns (not charged) none.
+    """
 
     state: Any
     activity: Mapping[str, int]
-    time_ns: Fraction
+    steps: tuple[tuple[int, Fraction], ...]
+
+    def time_s(self, hertz: int) -> Fraction:
+        """Seconds that writing takes at a clock of `hertz`."""
+        return sum((Fraction(n * cycles_from_ns(ns, hertz), hertz) for n, ns in self.steps), Fraction(0))
 
 
 def per_input(n_inputs: int, count: int) -> IntArray:

@@ -76,8 +76,10 @@ def load_images(workload: Workload, data_root: Path, n_inputs: int) -> Bytes:
 
     Raises:
         DataError: if the workload was not recorded on a known data set, the set is absent, or its labels are not the
-            recorded ones (then the images are not in the recorded order).
+            recorded ones (then the images are not in the recorded order); if it has layer shapes alone.
     """
+    if workload.shapes_only:
+        raise DataError(f"--data-root: got layer shapes alone in {workload.folder}, need a workload with weights")
     name = workload.manifest.dataset.name
     if name.startswith("CIFAR-10"):
         found = load_cifar10(data_root, train=False)

@@ -79,6 +79,7 @@ def _walk(schema: Schema, loc: Sequence[str | int]) -> tuple[str, Schema, Schema
             node = _resolve(schema, {"$ref": node["discriminator"]["mapping"][step]})
             continue
         names.append(str(step))
+        node = _block(schema, node)
         around, node = node, _resolve(schema, _child(node, step))
     return ".".join(names), node, around
 
@@ -87,6 +88,12 @@ def _resolve(schema: Schema, node: Schema) -> Schema:
     while "$ref" in node:
         node = schema["$defs"][node["$ref"].rpartition("/")[2]]
     return node
+
+
+def _block(schema: Schema, node: Schema) -> Schema:
+    """The mapping that a field holds which may be null as well."""
+    options = (_resolve(schema, option) for option in node.get("anyOf", ()))
+    return next((option for option in options if "properties" in option), node)
 
 
 def _child(node: Schema, step: str | int) -> Schema:

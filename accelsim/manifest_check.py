@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from math import prod
+from math import gcd, prod
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,13 +13,19 @@ from pydantic import BaseModel, ValidationError
 
 from accelsim import faults, yamlfile
 from accelsim.errors import Problem, WorkloadError
-from accelsim.manifest import Acam, Cascade, Cnn, ConvLayer, Dataset, DenseLayer, Manifest, Mbi, Shape
+from accelsim.manifest import Acam, Accuracy, Cascade, Dataset, Manifest, Mbi
+from accelsim.manifest_cnn import Cnn, ConvLayer, DenseLayer, Shape
 
 MAX_VALUES = 10**8  # of an activation, of a layer's weights, of the templates
 MAX_MACS = 10**12  # of a layer, an input
 MAX_KEY_BITS = 65_536
 
-NEEDED_BLOCKS = {"hybrid": ("cnn", "acam"), "mbi": ("mbi",), "cascade": ("cnn", "mbi", "cascade")}
+NEEDED_BLOCKS = {
+    "hybrid": ("cnn", "acam"),
+    "mbi": ("mbi",),
+    "cascade": ("cnn", "mbi", "cascade"),
+    "cnn": ("cnn",),
+}
 OPTIONAL_BLOCKS = ("cnn", "acam", "mbi", "cascade")
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -64,7 +70,7 @@ def read_manifest(path: Path) -> Manifest:
 def _schema() -> dict[str, Any]:
     """JSON Schema of a manifest whose optional blocks are just blocks (to the model, null is "absent")."""
     schema = Manifest.model_json_schema()
-    for name in OPTIONAL_BLOCKS:
+    for name in ("files", *OPTIONAL_BLOCKS):
         schema["properties"][name] = schema["properties"][name]["anyOf"][0]
     return schema
 
@@ -85,9 +91,14 @@ def _agreement_faults(data: dict[str, Any]) -> Iterator[Fault]:
         _valid(Cascade, data.get("cascade")),
     )
     yield from _presence_faults(data, blocks.cnn)
+    content = data.get("content", "recorded")
+    if content in ("recorded", "shapes"):
+        yield from _content_faults(data, blocks.cnn, content == "shapes")
     if blocks.cnn:
         yield from _cnn_faults(blocks.cnn)
-        yield from _chain_faults(blocks.cnn)
+        yield from _layer_faults(blocks.cnn)
+        if content == "recorded":
+            yield from _chain_faults(blocks.cnn)
     if blocks.mbi:
         yield from _mbi_faults(blocks.mbi)
     yield from _class_faults(blocks)
@@ -97,10 +108,11 @@ def _agreement_faults(data: dict[str, Any]) -> Iterator[Fault]:
 
 def _presence_faults(data: dict[str, Any], cnn: Cnn | None) -> Iterator[Fault]:
     kind = data.get("kind")
-    if kind not in ("hybrid", "mbi", "cascade"):
+    if not isinstance(kind, str) or kind not in NEEDED_BLOCKS:
         return
-    if kind == "hybrid" and cnn and cnn.head != "acam":
-        yield Fault("cnn.head", '"argmax"', '"acam" (kind hybrid)')
+    need = {"hybrid": "acam", "cnn": "argmax"}.get(kind)
+    if cnn and need and cnn.head not in (need, "none"):
+        yield Fault("cnn.head", f'"{cnn.head}"', f'"{need}" (kind {kind})')
     needed, why = NEEDED_BLOCKS[kind], f"kind {kind}"
     if kind == "cascade" and cnn and cnn.head == "acam":
         needed, why = (*needed, "acam"), "kind cascade, head acam"
@@ -113,6 +125,39 @@ def _presence_faults(data: dict[str, Any], cnn: Cnn | None) -> Iterator[Fault]:
         open_question = name == "acam" and kind == "cascade" and cnn is None
         if name not in needed and present and not open_question:
             yield Fault(name, "a block", f"none ({why})")
+
+
+def _content_faults(data: dict[str, Any], cnn: Cnn | None, shapes: bool) -> Iterator[Fault]:
+    """A shape-only workload has fractions of zeros in place of arrays, a recorded one arrays alone."""
+    why = "content shapes" if shapes else "content recorded"
+    kind = data.get("kind")
+    if shapes and kind in list(NEEDED_BLOCKS) and kind != "cnn":
+        yield Fault("kind", f'"{kind}"', f'"cnn" ({why})')
+    if shapes and data.get("files") is not None:
+        yield Fault("files", "a block", f"none ({why})")
+    if not shapes and data.get("files") is None:
+        yield Fault("files", "nothing", "a mapping")
+    accuracy = _valid(Accuracy, data.get("accuracy"))
+    if shapes and accuracy and accuracy.measured is not None:
+        yield Fault("accuracy.measured", str(accuracy.measured), f"null ({why}: nothing is evaluated)")
+    if cnn is None:
+        return
+    if not shapes and cnn.head == "none":
+        yield Fault("cnn.head", '"none"', f"a head that decides ({why})")
+    if not shapes and cnn.batch > 1:
+        yield Fault("cnn.batch", str(cnn.batch), f"1 ({why})")
+    for i, layer in enumerate(cnn.layers):
+        path = f"cnn.layers.{i}"
+        for name in ("activation_zeros", "weight_zeros"):
+            fraction = getattr(layer, name)
+            if shapes and fraction is None:
+                yield Fault(f"{path}.{name}", "nothing", f"a number from 0 to 1 ({why})")
+            if not shapes and fraction is not None:
+                yield Fault(f"{path}.{name}", str(fraction), f"no such field ({why}: its arrays say so)")
+        if not shapes and layer.mapping is not None:
+            yield Fault(f"{path}.mapping", "a mapping", f"none ({why})")
+        if not shapes and isinstance(layer, ConvLayer) and layer.groups > 1:
+            yield Fault(f"{path}.groups", str(layer.groups), f"1 ({why})")
 
 
 def _cnn_faults(cnn: Cnn) -> Iterator[Fault]:
@@ -128,10 +173,13 @@ def _cnn_faults(cnn: Cnn) -> Iterator[Fault]:
             yield Fault(f"{path}.name", f"{layer.name} again", "another name for each layer")
         if isinstance(layer, ConvLayer) and layer.padding >= layer.kernel:
             yield Fault(f"{path}.padding", str(layer.padding), f"at most {layer.kernel - 1} (kernel - 1)")
+        if isinstance(layer, ConvLayer) and gcd(layer.in_channels, layer.out_channels) % layer.groups:
+            channels = f"{layer.in_channels} and {layer.out_channels} channels"
+            yield Fault(f"{path}.groups", str(layer.groups), f"a divisor of {channels}")
         sizes = [
-            ("values", MAX_VALUES, max(prod(layer.in_shape), prod(layer.conv_shape))),
+            ("values", MAX_VALUES, cnn.batch * max(prod(layer.in_shape), prod(layer.conv_shape))),
             ("weights", MAX_VALUES, prod(layer.weight_shape)),
-            ("multiply-accumulates", MAX_MACS, layer.n_macs),
+            ("multiply-accumulates", MAX_MACS, cnn.batch * layer.n_macs),
         ]
         for what, limit, size in sizes:
             if size > limit:
@@ -152,11 +200,17 @@ def _chain_faults(cnn: Cnn) -> Iterator[Fault]:
         if min(given) >= 1 and (prod(given) != prod(layer.in_shape) if flat else given != layer.in_shape):
             got = f"an input of {prod(layer.in_shape) if flat else _times(layer.in_shape)}"
             yield Fault(path, got, f"{prod(given) if flat else _times(given)} (from {giver})")
+        given, giver = layer.out_shape, layer.name
+
+
+def _layer_faults(cnn: Cnn) -> Iterator[Fault]:
+    """Kernel and pooling window fit into what they see."""
+    for i, layer in enumerate(cnn.layers):
+        path = f"cnn.layers.{i}"
         if min(layer.conv_shape) < 1:
             yield Fault(path, "a kernel larger than its padded input", "a smaller one")
         elif min(layer.out_shape) < 1:
             yield Fault(path, f"a pooling window larger than {_times(layer.conv_shape)}", "a smaller one")
-        given, giver = layer.out_shape, layer.name
 
 
 def _times(shape: Shape) -> str:

@@ -78,7 +78,7 @@ def _edit_source(trail: Sequence[tuple[dict[str, Any], str]], old: Any, new: Any
             continue
         entry = sources.get(field)
         if entry is None and not (is_physical(field) and old is None and new is not None):
-            return
+            continue  # a block inside may have sources of its own
         inside = "".join(f"{name} " for _, name in trail[depth + 1 :])
         was = show(old).strip('"') + _cited(entry)
         sources[field] = {"basis": "edited", "text": f"edited: {inside}was {was}"}

@@ -1,231 +1,138 @@
-"""`simulate`: one spec, one workload, one run; everything a report says comes from here."""
+"""`simulate`: one spec, one workload, one run; everything a report says comes from here.
+
+An engine makes times from job tables alone. So a chip that lays the tables of one that has already run gets the times
+of that run, and the engine is left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
-from pathlib import Path
-from typing import Any
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from accelsim import account
-from accelsim.account import DynamicLedger, LedgerRow
-from accelsim.arrivals import Arrivals
 from accelsim.chip import Chip, build_chip
-from accelsim.component import Programmed
-from accelsim.dataflows.block import Block, Dataflow, Outcome
+from accelsim.chip_run import ChipRun, ChipRunner, Job, RunOptions
+from accelsim.dataflows.block import Dataflow
 from accelsim.dataflows.cascade import Cascade
+from accelsim.dataflows.cim import Cim
+from accelsim.dataflows.classify import Classify
 from accelsim.dataflows.hybrid import Hybrid
 from accelsim.dataflows.mbi import Mbi
+from accelsim.dataflows.row_stationary import RowStationary
 from accelsim.datasets import load_images
-from accelsim.engines import events
-from accelsim.errors import InvariantError, RangeError
-from accelsim.jobs import IntArray, JobBuilder, JobTable, Timeline
-from accelsim.rng import BLOCK_INPUTS, Sample
+from accelsim.errors import RangeError
+from accelsim.ideal import ideal_spec
+from accelsim.rng import Sample
 from accelsim.spec import Spec
-from accelsim.timing import Occupancy, Share, TimelineHash, input_times
 from accelsim.workload import Workload, require_fit
+
+__all__ = ["DATAFLOWS", "ChipRun", "Run", "RunOptions", "correct_answers", "simulate"]
 
 DATAFLOWS: dict[str, Callable[[Chip, Workload, Sample], Dataflow]] = {
     "hybrid": Hybrid,
     "mbi": Mbi,
     "cascade": Cascade,
+    "cnn": Classify,
+    "row_stationary": RowStationary,
+    "cim": Cim,
 }
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """How to run.
+class Run:
+    """A finished run.
 
     Attributes:
-        n_inputs: inputs to classify.
-        seed: key of every random draw.
-        n_chips: chips in the population.
-        arrivals: when inputs arrive.
-        data_root: folder of the data set, to run from pixels; None uses the recorded activations.
-        age_s: time in seconds since the chips' analog memories were written.
+        chip, workload, options: what was run, and how.
+        chips: what each chip of the population did.
+        images: pixels that were run on, or None.
     """
-
-    n_inputs: int
-    seed: int = 0
-    n_chips: int = 1
-    arrivals: Arrivals = field(default_factory=lambda: Arrivals.parse("back-to-back"))
-    data_root: Path | None = None
-    age_s: float = 0.0
-
-
-@dataclass
-class ChipRun:
-    """What one chip did: per-input columns `[n_inputs]`, the ledger, the times, and counters summed over inputs."""
-
-    columns: dict[str, npt.NDArray[Any]]
-    ledger: list[LedgerRow]
-    shares: dict[str, Share]
-    makespan: int
-    n_jobs: int
-    jobs_per_input_max: int
-    programmed: dict[str, Programmed]
-    counters: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: the chip, the workload, the options, one `ChipRun` a chip, and the hash of all times."""
 
     chip: Chip
     workload: Workload
     options: RunOptions
     chips: list[ChipRun]
-    timeline_sha256: str
+    images: npt.NDArray[np.uint8] | None = None
+
+    @cached_property
+    def ideal_correct(self) -> int | None:
+        """Inputs that the chip without its imperfections answers correctly.
+
+        None where it has none, or where labels carry no meaning. Values alone are computed, when this is asked for.
+        """
+        ideal = ideal_spec(self.chip.spec)
+        if ideal is None or self.workload.manifest.accuracy.measured is None:
+            return None
+        # It draws nothing, so one such chip stands for the whole population.
+        return _runner(Job(build_chip(ideal), self.workload, self.options, self.images), 0).correct()
+
+    @property
+    def timeline_sha256(self) -> str:
+        """Hash of every start and end; of several chips, the hash of their hashes."""
+        hashes = [chip.timeline_sha256 for chip in self.chips]
+        return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def simulate(
-    spec: Spec, workload: Workload, options: RunOptions, progress: Callable[[int], None] | None = None
+    spec: Spec,
+    workload: Workload,
+    options: RunOptions,
+    progress: Callable[[int], None] | None = None,
+    known: ChipRun | None = None,
 ) -> Run:
     """Runs a workload on a chip.
 
     Args:
         progress: called with the number of inputs that were just finished.
+        known: an earlier run, of whatever spec, whose times are used where the job tables are the same.
 
     Raises:
         WorkloadError: if the workload does not fit the chip.
-        RangeError: if more inputs are asked for than the workload holds, or a time leaves int64.
+        RangeError: if more inputs are asked for than the workload holds, the age is no time, or a time leaves int64.
         DeadlockError: if the chip can never finish.
         InvariantError: if the results contradict each other (a fault of accelsim).
     """
+    job = _job(spec, workload, options)
+    runs: list[ChipRun] = []
+    for index in range(options.n_chips):
+        like = runs[0] if runs else known
+        made = _runner(job, index).run(progress, like) or _runner(job, index).run(progress)
+        assert made is not None  # nothing to be like
+        runs.append(made)
+    return Run(job.chip, workload, options, runs, job.images)
+
+
+def correct_answers(spec: Spec, workload: Workload, options: RunOptions) -> list[int]:
+    """Inputs that each chip of the population answers correctly: values alone, no times.
+
+    Raises:
+        AccelsimError: as `simulate`.
+    """
+    job = _job(spec, workload, options)
+    return [_runner(job, index).correct() for index in range(options.n_chips)]
+
+
+def _job(spec: Spec, workload: Workload, options: RunOptions) -> Job:
     chip = build_chip(spec)
     require_fit(workload, chip)
+    _require_options(workload, options)
+    images = None if options.data_root is None else load_images(workload, options.data_root, options.n_inputs)
+    return Job(chip, workload, options, images)
+
+
+def _runner(job: Job, index: int) -> ChipRunner:
+    sample = Sample(job.options.seed, index, job.options.age_s)
+    return ChipRunner(DATAFLOWS[job.chip.spec.kind](job.chip, job.workload, sample), job, index)
+
+
+def _require_options(workload: Workload, options: RunOptions) -> None:
     if not 1 <= options.n_inputs <= workload.n_inputs:
         need = f"1 to {workload.n_inputs} (what {workload.folder} holds)"
         raise RangeError(f"--inputs: got {options.n_inputs}, need {need}")
-    images = None if options.data_root is None else load_images(workload, options.data_root, options.n_inputs)
-    times = TimelineHash()
-    runs = [
-        _ChipRunner(chip, workload, options, index, images, times).run(progress)
-        for index in range(options.n_chips)
-    ]
-    return Run(chip, workload, options, runs, times.hexdigest())
-
-
-class _ChipRunner:
-    """Feeds one chip's blocks to the engine and collects what comes back; one pass, block by block."""
-
-    def __init__(
-        self,
-        chip: Chip,
-        workload: Workload,
-        options: RunOptions,
-        index: int,
-        images: npt.NDArray[np.uint8] | None,
-        times: TimelineHash,
-    ) -> None:
-        self._chip, self._workload, self._options, self._index = chip, workload, options, index
-        self._images, self._times = images, times
-        self._dataflow = DATAFLOWS[chip.spec.kind](chip, workload, Sample(options.seed, index, options.age_s))
-        self._ledger = DynamicLedger(chip)
-        self._occupancy = Occupancy(chip.services)
-        self._columns: dict[str, list[npt.NDArray[Any]]] = {}
-        self._counters: dict[str, int] = {}
-        self._makespan = self._n_jobs = self._jobs_per_input_max = 0
-
-    def run(self, progress: Callable[[int], None] | None) -> ChipRun:
-        """Runs every input."""
-        for timeline in events.run(self._tables(), retired=progress):
-            self._collect(timeline)
-        shares = self._occupancy.shares(self._makespan)
-        makespan_s = Fraction(self._makespan, self._chip.clocks.tick_hz)
-        static = account.static_rows(self._chip, makespan_s, account.busy_fractions(shares, self._makespan))
-        columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
-        columns["energy_static_pj"] = np.full(
-            self._options.n_inputs, account.total_pj(static) / self._options.n_inputs
-        )
-        run = ChipRun(
-            columns=columns,
-            ledger=self._ledger.rows() + static,
-            shares=shares,
-            makespan=self._makespan,
-            n_jobs=self._n_jobs,
-            jobs_per_input_max=self._jobs_per_input_max,
-            programmed=dict(self._dataflow.programmed),
-            counters=self._counters,
-        )
-        check(run)
-        return run
-
-    def _tables(self) -> Iterator[JobTable]:
-        n_inputs = self._options.n_inputs
-        releases = self._options.arrivals.blocks(self._chip.clocks.tick_hz, self._options.seed)
-        for block_index, first in enumerate(range(0, n_inputs, BLOCK_INPUTS)):
-            keep = min(BLOCK_INPUTS, n_inputs - first)
-            inputs = np.minimum(np.arange(first, first + BLOCK_INPUTS), self._workload.n_inputs - 1)
-            images = None if self._images is None else self._images[np.minimum(inputs, n_inputs - 1)]
-            block = Block(block_index, inputs, next(releases), self._options.seed, self._index, images)
-            jobs = JobBuilder(self._chip.services, first, BLOCK_INPUTS)
-            outcome = self._dataflow.lay(jobs, block)
-            table, activity = jobs.build(keep)
-            self._answer(outcome, inputs[:keep], first, keep)
-            self._column("energy_dynamic_pj", self._ledger.add(activity))
-            self._count(table)
-            yield table
-
-    def _answer(self, outcome: Outcome, inputs: IntArray, first: int, keep: int) -> None:
-        labels = self._workload.labels[inputs].astype(np.int64)
-        predicted = outcome.predicted[:keep]
-        self._column("input", np.arange(first, first + keep))
-        self._column("label", labels)
-        self._column("predicted", predicted)
-        self._column("correct", predicted == labels)
-        self._column("covered", outcome.covered[:keep])
-        self._column("tied", outcome.tied[:keep])
-        for name, counts in outcome.counters.items():
-            self._counters[name] = self._counters.get(name, 0) + int(counts[:keep].sum())
-
-    def _count(self, table: JobTable) -> None:
-        self._n_jobs += table.n_jobs
-        most = int(np.bincount(table.input - table.first_input).max())
-        self._jobs_per_input_max = max(self._jobs_per_input_max, most)
-
-    def _collect(self, timeline: Timeline) -> None:
-        times = input_times(timeline)
-        self._column("arrival_ticks", times.arrival)
-        self._column("start_ticks", times.start)
-        self._column("end_ticks", times.end)
-        self._occupancy.add(timeline)
-        self._times.add(timeline)
-        self._makespan = max(self._makespan, int(times.end.max()))
-
-    def _column(self, name: str, values: npt.NDArray[Any]) -> None:
-        self._columns.setdefault(name, []).append(values)
-
-
-def check(run: ChipRun) -> None:
-    """Invariants of every run: parts sum to totals, nothing is negative, not a number, or takes no time.
-
-    Raises:
-        InvariantError: naming what is wrong.
-    """
-    ledger = account.total_pj(row for row in run.ledger if row.phase != account.STATIC)
-    per_input = float(run.columns["energy_dynamic_pj"].sum())
-    latency = run.columns["end_ticks"] - run.columns["start_ticks"]
-    faults = [
-        (abs(ledger - per_input) <= 1e-9 * max(ledger, 1.0), "energy of inputs and energy of actions differ"),
-        (
-            all(np.isfinite(row.energy_pj) and row.energy_pj >= 0 for row in run.ledger),
-            "an energy is negative or NaN",
-        ),
-        (bool((latency > 0).all()), "an input took no time"),
-        (
-            bool((run.columns["start_ticks"] >= run.columns["arrival_ticks"]).all()),
-            "an input started before it came",
-        ),
-        (
-            all(min(share.busy, share.blocked, share.idle) >= 0 for share in run.shares.values()),
-            "busy, blocked and idle time do not fit the makespan",
-        ),
-    ]
-    for holds, message in faults:
-        if not holds:
-            raise InvariantError(f"run: {message}")
+    if not (math.isfinite(options.age_s) and options.age_s >= 0):
+        raise RangeError(f"--age-s: got {options.age_s}, need a time of at least 0 s")

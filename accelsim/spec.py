@@ -1,6 +1,7 @@
 """The architecture spec: one chip, one YAML file, checked as a whole and then frozen.
 
-`load_spec` reads, applies `--set` overrides and validates; every fault is reported at once, in file order.
+`load_spec` reads, applies `--set` overrides, fills in what memories take from tables, and validates; every fault is
+reported at once, in file order.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from pydantic import ValidationError
 from accelsim import faults, yamlfile
 from accelsim.components import COMPONENTS
 from accelsim.errors import Problem, SpecError
-from accelsim.overrides import apply_overrides
 from accelsim.spec_check import cross_check, delay_check
 from accelsim.spec_model import ROLES, Role, Spec, json_schema
+from accelsim.spec_tables import cycle_check, read_tables
 
 __all__ = ["ROLES", "Role", "Spec", "json_schema", "load_spec", "not_charged", "spec_sha256"]
 
@@ -31,15 +32,16 @@ def load_spec(path: Path | str, overrides: Sequence[str] = ()) -> Spec:
     Raises:
         SpecError: with every fault of the file and of the overrides.
     """
-    document = apply_overrides(yamlfile.read(path, SpecError), overrides)
+    filled = read_tables(yamlfile.read(path, SpecError), overrides)
+    document = filled.document
     try:
         spec, found = Spec.model_validate(document.data), []
     except ValidationError as exc:
         spec, found = None, faults.problems(exc, document, json_schema())
-    specific = cross_check(document)
-    found = [problem for problem in found if not _explained(problem.path, specific)] + specific
+    specific = [*filled.problems, *cross_check(document)]
+    found = [p for p in found if p.path not in filled.absent and not _explained(p.path, specific)] + specific
     if spec is not None and not found:
-        found = delay_check(spec, document)
+        found = delay_check(spec, document) + cycle_check(spec, document)
     if spec is None or found:
         raise SpecError(_in_file_order(found, document))
     return spec

@@ -10,14 +10,18 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeGuard, get_args
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from accelsim.component import Component, Delay, Imperfection
+from accelsim import leakage
+from accelsim.component import Component, Delay, Imperfection, Source
 from accelsim.components import COMPONENTS
 from accelsim.errors import Problem, RangeError
 from accelsim.faults import MAX_PROBLEMS, did_you_mean, nearest
 from accelsim.spec_crossings import crossing_problems
-from accelsim.spec_model import ACAM_ROLES, MAX_NAMES, ROLES, Clock, Die, Spec
+from accelsim.spec_model import MAX_NAMES, ROLES, Clock, Die, Spec
+from accelsim.spec_read_out import read_out_problems
+from accelsim.spec_roles import role_problems
 from accelsim.units import MAX_TICK_HZ, clock_hz, common_tick_hz, exact, is_physical
 from accelsim.yamlfile import Document, show
 
@@ -32,7 +36,7 @@ def cross_check(document: Document) -> list[Problem]:
 
 def delay_check(spec: Spec, document: Document) -> list[Problem]:
     """Ops of a valid spec whose next start would come later than their end, and read-outs that cannot keep step."""
-    found = _ramp_problems(spec, document)
+    found = [*_ramp_problems(spec, document), *read_out_problems(spec, document), *_line_problems(spec, document)]
     for name, instance in spec.instances.items():
         hertz = clock_hz(spec.clocks[instance.clock].clock_mhz)
         for op_name, op in COMPONENTS[instance.component].ops.items():
@@ -69,6 +73,17 @@ def _ramp_problems(spec: Spec, document: Document) -> list[Problem]:
     return found
 
 
+def _line_problems(spec: Spec, document: Document) -> list[Problem]:
+    """Arrays that give voltages need converters with a range, and the reverse."""
+    arrays, adc = spec.instances.get("arrays"), spec.instances.get("adc")
+    if arrays is None or adc is None or (arrays.line is None) == (adc.transfer is None):
+        return []
+    missing, there = ("adc.transfer", "arrays.line") if arrays.line else ("arrays.line", "adc.transfer")
+    need = f"this block, as there is instances.{there}: both or none"
+    path = f"instances.{missing}"
+    return [Problem(document.where(path), path, "nothing", need)]
+
+
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -83,12 +98,26 @@ def _charged(component: Component[Any]) -> set[str]:
     return powers | set(component.actions.values()) | set(component.programming.values())
 
 
-def _block_model(field: FieldInfo) -> type[Imperfection] | None:
+def block_model(field: FieldInfo) -> type[Imperfection] | None:
     """The model of a nested block, where that is what a field holds (or None)."""
     for model in (field.annotation, *get_args(field.annotation)):
         if isinstance(model, type) and issubclass(model, Imperfection):
             return model
     return None
+
+
+def _nested_model(field: FieldInfo) -> type[BaseModel] | None:
+    """The model of whatever mapping of fields an instance or die holds in a field (or None)."""
+    for model in (field.annotation, *get_args(field.annotation)):
+        if isinstance(model, type) and issubclass(model, BaseModel) and model is not Source:
+            return model
+    return None
+
+
+def _leaks(instance: Mapping[str, Any]) -> bool:
+    """Whether an instance leaks at all."""
+    amounts = (value for field, value in instance.items() if str(field).endswith(leakage.FIELD))
+    return any(_number(value) and value > 0 for value in amounts)
 
 
 def _hertz(clocks: Mapping[str, Any]) -> dict[str, int]:
@@ -120,17 +149,39 @@ class _CrossCheck:
         """Every fault."""
         for name, die in self.dies.items():
             yield from self.sources(f"dies.{name}", _mapping(die), Die.model_fields)
+            yield from self.die(name, _mapping(die))
         for name, clock in self.clocks.items():
             yield from self.sources(f"clocks.{name}", _mapping(clock), Clock.model_fields)
         yield from self.ticks()
         for name, instance in self.instances.items():
             yield from self.instance(name, _mapping(instance))
         if self.role_of and self.instances:
-            yield from self.roles()
+            yield from role_problems(self.document, self.kind, self.instances)
             yield from crossing_problems(self.document, self.kind, self.hertz)
 
     def fault(self, path: str, got: str, need: str, hint: str = "") -> Problem:
         return Problem(self.document.where(path), path, got, need, hint)
+
+    def die(self, name: str, die: Mapping[str, Any]) -> Iterator[Problem]:
+        """A die carries something, and where that leaks it is known how leakage follows the temperature."""
+        path = f"dies.{name}"
+        parts = {user: part for user, part in self.instances.items() if _mapping(part).get("die") == name}
+        if self.instances and not parts:
+            yield self.fault(path, "a die without instances", "an instance whose die is this one")
+        law, leaking = die.get("leakage"), next((user for user, part in parts.items() if _leaks(part)), None)
+        if law is None and leaking:
+            yield self.fault(f"{path}.leakage", "nothing", f"the law that the leakage of {leaking} follows")
+        if not isinstance(law, dict):
+            return
+        span = f"{leakage.LOWEST_K} to {leakage.HIGHEST_K}, the kelvins of the leakage tables"
+        kelvins = {"temperature_k": die.get("temperature_k"), "leakage.reference_k": law.get("reference_k")}
+        for field, kelvin in kelvins.items():
+            if _number(kelvin) and not leakage.LOWEST_K <= kelvin <= leakage.HIGHEST_K:
+                yield self.fault(f"{path}.{field}", show(kelvin), span)
+        node = law.get("node_nm")
+        if _number(node) and node not in leakage.NODES_NM:
+            need = f"{', '.join(map(str, leakage.NODES_NM))}: a node of the leakage tables"
+            yield self.fault(f"{path}.leakage.node_nm", show(node), need)
 
     def instance(self, name: str, instance: Mapping[str, Any]) -> Iterator[Problem]:
         """Component, names of die and clock, and sources."""
@@ -157,7 +208,7 @@ class _CrossCheck:
         `fields` are the model's; a field that holds a nested block is checked in the same way, with its own sources.
         """
         for name, field in fields.items():
-            block = _block_model(field)
+            block = _nested_model(field)
             if block and isinstance(data.get(name), dict):
                 yield from self.sources(f"{path}.{name}", data[name], block.model_fields)
         physical = [name for name in fields if is_physical(name) or name in charged]
@@ -226,21 +277,3 @@ class _CrossCheck:
             got = ", ".join(f"{hertz} Hz" for hertz in self.hertz.values())
             need = f"clocks with a common multiple of at most {MAX_TICK_HZ:g} Hz"
             yield self.fault("clocks", got, need)
-
-    def roles(self) -> Iterator[Problem]:
-        """Every instance is a role of this kind of chip, and none is missing."""
-        roles = self.role_of
-        has_acam = any(name in ACAM_ROLES for name in self.instances)
-        needed = {name: role for name, role in roles.items() if role.required}
-        needed |= {name: role for name, role in ACAM_ROLES.items() if role.required and has_acam}
-        missing = [name for name in needed if name not in self.instances]
-        meant = set()
-        for name in self.instances:
-            if name not in roles:
-                guess = nearest(name, missing) or nearest(name, sorted(set(roles) - set(self.instances)))
-                meant.add(guess)
-                need = f"a role of a {self.kind} chip: {', '.join(roles)}"
-                yield self.fault(f"instances.{name}", "an unknown role", need, did_you_mean(guess))
-        for name in missing:
-            if name not in meant:
-                yield self.fault(f"instances.{name}", "nothing", f"the {needed[name].component} of the chip")

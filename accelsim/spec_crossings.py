@@ -1,8 +1,8 @@
 """Which instances exchange data, and what may carry it from one die or clock to another.
 
 Two instances that exchange data sit on one die and have clocks of which one is a whole multiple of the other. Only from
-binariser to driver may data cross: to another die over a `link`, to another clock through a `sync`, in this order.
-Checked on the raw document; what has the wrong type or an unknown name is reported elsewhere.
+binariser to driver or matcher may data cross: to another die over a `link`, to another clock through a `sync`, in this
+order. Checked on the raw document; what has the wrong type or an unknown name is reported elsewhere.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ _CNN = (
     Pair("engine", "post"),
     Pair("post", "buffer"),
 )
-_ACAM = (
+_MATCH = (
     Pair("buffer", "binariser"),
+    Pair("binariser", "matcher", link="link", sync="sync"),
     Pair("binariser", "driver", link="link", sync="sync"),
     Pair("driver", "acam"),
     Pair("acam", "wta"),
@@ -58,9 +59,12 @@ _ACAM = (
 
 # Kind of chip → who exchanges data.
 PAIRS: Mapping[str, Sequence[Pair]] = {
-    "hybrid": (Pair("admission", "buffer"), *_CNN, *_ACAM),
+    "hybrid": (Pair("admission", "buffer"), *_CNN, *_MATCH),
     "mbi": _MBI,
-    "cascade": (*_MBI, Pair("pixels", "buffer"), Pair("vote", "engine"), Pair("post", "vote"), *_CNN, *_ACAM),
+    "cnn": (Pair("admission", "buffer"), *_CNN, Pair("post", "vote"), Pair("buffer", "vote")),
+    "row_stationary": (Pair("admission", "buffer"), Pair("dram", "buffer", sync="sync"), Pair("buffer", "engine")),
+    "cascade": (*_MBI, Pair("pixels", "buffer"), Pair("vote", "engine"), Pair("post", "vote"), *_CNN, *_MATCH),
+    "cim": (Pair("admission", "macro"),),
 }
 
 
@@ -118,7 +122,7 @@ class _Crossings:
             here, there = self.die.get(source), self.die.get(sink)
             if here is None or there is None:
                 continue
-            if link not in self.instances and here != there:
+            if link and link not in self.instances and here != there:
                 why = f"{source} (die {here}) and {sink} (die {there}) sit on different dies"
                 yield self.fault(f"instances.{link}", "nothing", f"a die_link, because {why}")
             if self.die.get(link, here) not in (here, there):
@@ -153,7 +157,7 @@ class _Crossings:
         for source, sink, link, sync in self.pairs:
             if not sync:
                 yield source, sink
-            elif link in self.instances:
+            elif link in self.instances and sink in self.instances:
                 yield source, link
                 if sync not in self.instances and self.related(source, sink):
                     yield link, sink

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from accelsim.component import MODEL, Positive, Source
 from accelsim.components import COMPONENTS
+from accelsim.leakage import LeakageLaw
 
 if TYPE_CHECKING:
     InstanceSpec = Any
@@ -51,33 +52,62 @@ _CNN = {
     "engine": Role("cnn_engine"),
     "post": Role("post_unit"),
 }
-_ACAM = {
+_LEVELS = {
     "binariser": Role("binariser"),
     "sync": Role("synchroniser", required=False),
     "link": Role("die_link", required=False),
+}
+_ANALOG = {
     "driver": Role("column_driver"),
     "acam": Role("acam_array"),
     "sense": Role("sense_amps"),
     "wta": Role("winner_take_all"),
 }
+_DIGITAL = {"matcher": Role("digital_matcher")}
+_CIM = {
+    "admission": Role("admission"),
+    "macro": Role("cim_macro"),
+}
+_ROW_STATIONARY = {
+    "admission": Role("admission"),
+    "dram": Role("dram_port"),
+    "sync": Role("synchroniser", required=False),
+    "buffer": Role("sram_buffer"),
+    "engine": Role("row_stationary_engine"),
+}
+
+
+
+def _optional(roles: Mapping[str, Role]) -> dict[str, Role]:
+    return {name: role._replace(required=False) for name, role in roles.items()}
+
 
 # Kind of chip → role = instance name → its component. `sync` and `link` are needed where clocks and dies
-# ask for them; the ACAM roles of a cascade are all there or none.
+# ask for them; templates are matched by all roles of one of MATCHERS, and a cascade may have none of these roles.
 ROLES: Mapping[str, Mapping[str, Role]] = {
-    "hybrid": {"admission": Role("admission"), **_CNN, **_ACAM},
+    "hybrid": {"admission": Role("admission"), **_CNN, **_LEVELS, **_optional(_ANALOG | _DIGITAL)},
     "mbi": _MBI,
-    "cascade": {**_MBI, **_CNN, **{name: role._replace(required=False) for name, role in _ACAM.items()}},
+    "cascade": {**_MBI, **_CNN, **_optional(_LEVELS | _ANALOG | _DIGITAL)},
+    "cnn": {"admission": Role("admission"), **_CNN, "vote": Role("vote")},
+    "row_stationary": _ROW_STATIONARY,
+    "cim": _CIM,
 }
-ACAM_ROLES: Mapping[str, Role] = _ACAM
+LEVEL_ROLES: Mapping[str, Role] = _LEVELS
+MATCHERS: Sequence[Mapping[str, Role]] = (_ANALOG, _DIGITAL)
 
 
 class Die(BaseModel):
-    """One piece of silicon: one node, one temperature, one set of supplies."""
+    """One piece of silicon: one node, one temperature, one set of supplies.
+
+    Attributes:
+        leakage: how leakage changes with `temperature_k`; needed where `accounting` is physical.
+    """
 
     model_config = MODEL
     node_nm: Positive
     temperature_k: Positive
     supplies_v: Annotated[dict[Name, Positive], Field(min_length=1, max_length=MAX_NAMES)]
+    leakage: LeakageLaw | None = None
     sources: dict[str, Source]
 
 
@@ -102,7 +132,7 @@ class Spec(BaseModel):
     model_config = MODEL
     schema_version: Literal[1]
     name: Name
-    kind: Literal["hybrid", "mbi", "cascade"]
+    kind: Literal["hybrid", "mbi", "cascade", "cnn", "row_stationary", "cim"]
     accounting: Literal["paper-claim", "physical"]
     description: Annotated[str, Field(min_length=1)]
     dies: Annotated[dict[Name, Die], Field(min_length=1, max_length=MAX_NAMES)]
@@ -112,5 +142,5 @@ class Spec(BaseModel):
 
 @cache
 def json_schema() -> dict[str, Any]:
-    """JSON Schema of a spec file (the rules between fields are checked by `load_spec` alone)."""
+    """JSON Schema of a spec file (rules between fields, and what a `table` fills in, are `load_spec`'s alone)."""
     return Spec.model_json_schema()

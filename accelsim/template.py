@@ -12,7 +12,12 @@ from pathlib import Path
 from accelsim.errors import OutputError
 
 # Kind of chip → the spec in arch_specs/ that its template is a copy of.
-ORIGINS = {"hybrid": "hybrid_physical", "mbi": "mbi_physical", "cascade": "full_chip"}
+ORIGINS = {
+    "hybrid": "hybrid_physical",
+    "mbi": "mbi_physical",
+    "cascade": "full_chip",
+    "cnn": "cnn_physical",
+}
 
 
 def spec_template(kind: str, path: Path) -> str:

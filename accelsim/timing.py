@@ -142,3 +142,12 @@ class TimelineHash:
     def hexdigest(self) -> str:
         """The hash so far."""
         return self._hash.hexdigest()
+
+
+def table_digest(table: JobTable) -> bytes:
+    """Digest of all that an engine looks at in a table: equal digests of all tables mean equal times."""
+    digest = hashlib.blake2b(repr((table.services, table.first_input, table.n_inputs)).encode(), digest_size=32)
+    for name in ("input", "instance", "cycles", "interval", "release", "need_start", "need"):
+        column = np.ascontiguousarray(getattr(table, name), dtype="<i8")
+        digest.update(name.encode() + len(column).to_bytes(8, "little") + column.tobytes())
+    return digest.digest()

@@ -18,8 +18,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as from_safetensors
 
 from accelsim.errors import InvariantError, Problem, WorkloadError
-from accelsim.manifest import Acam, Cascade, Cnn, Manifest, Mbi
+from accelsim.manifest import Acam, Cascade, Manifest, Mbi
 from accelsim.manifest_check import read_manifest
+from accelsim.manifest_cnn import Cnn
 from accelsim.workload_arrays import (
     Arrays,
     evaluation_problems,
@@ -46,8 +47,10 @@ class Workload:
     Attributes:
         folder: where it was read from.
         manifest: `manifest.yaml`.
-        model, evaluation: name → array of `model.safetensors` and `eval.safetensors`, as the format has them.
-        sha256: over the bytes of the manifest and then the two files' hashes in it (lower-case hexadecimal).
+        model, evaluation: name → array of `model.safetensors` and `eval.safetensors`, as the format has them; a
+            shape-only workload has no model, and an evaluation that says the same of every input.
+        sha256: over the bytes of the manifest and then the two files' hashes in it, where there are any (lower-case
+            hexadecimal).
     """
 
     folder: Path
@@ -63,7 +66,7 @@ class Workload:
 
     @property
     def cnn(self) -> Cnn:
-        """The network (kinds hybrid and cascade)."""
+        """The network (kinds hybrid, cascade and cnn)."""
         return _block("cnn", self.manifest.cnn)
 
     @property
@@ -82,6 +85,11 @@ class Workload:
         return _block("cascade", self.manifest.cascade)
 
     @property
+    def shapes_only(self) -> bool:
+        """Whether it holds layer shapes alone: latency and energy can be computed, accuracy and classes cannot."""
+        return self.manifest.content == "shapes"
+
+    @property
     def labels(self) -> npt.NDArray[np.uint8]:
         """Class of each recorded input, `[n_inputs]` uint8."""
         return self.evaluation["labels"]
@@ -97,13 +105,31 @@ def load_workload(folder: Path | str) -> Workload:
     folder = Path(folder)
     _check_folder(folder)
     manifest = read_manifest(folder / MANIFEST)
-    hashes = {MODEL: manifest.files.model, EVALUATION: manifest.files.evaluation}
-    read = {name: _read_arrays(folder / name, sha256) for name, sha256 in hashes.items()}
+    whole = _bytes(folder / MANIFEST) + "".join(manifest.hashes.values()).encode()
+    sha256 = hashlib.sha256(whole).hexdigest()
+    if manifest.content == "shapes":
+        return Workload(folder, manifest, {}, _of_shapes(manifest), sha256)
+    read = {name: _read_arrays(folder / name, meant) for name, meant in manifest.hashes.items()}
     _require(problem for _, problems in read.values() for problem in problems)
     model, evaluation = read[MODEL][0], read[EVALUATION][0]
     _check_arrays(folder, manifest, model, evaluation)
-    whole = _bytes(folder / MANIFEST) + "".join(hashes.values()).encode()
-    return Workload(folder, manifest, model, evaluation, hashlib.sha256(whole).hexdigest())
+    return Workload(folder, manifest, model, evaluation, sha256)
+
+
+def _of_shapes(manifest: Manifest) -> Arrays:
+    """What stands for the recordings of a shape-only workload: the same for every input, in the memory of one.
+
+    Labels are 0, and so is the answer (the outputs are 0 but for the first); neither carries a meaning.
+    """
+    cnn, n_inputs = _block("cnn", manifest.cnn), manifest.dataset.n_inputs
+    outputs = np.zeros(cnn.n_outputs if cnn.head == "argmax" else 1, dtype=np.int32)
+    outputs[0] = 1
+    counts = np.array([cnn.expected_nonzero_macs(i) for i in range(len(cnn.layers))], dtype=np.int64)
+    return {
+        "labels": np.broadcast_to(np.zeros(1, dtype=np.uint8), (n_inputs,)),
+        "features": np.broadcast_to(outputs, (n_inputs, len(outputs))),
+        "nonzero_macs": np.broadcast_to(counts, (n_inputs, len(counts))),
+    }
 
 
 def _block(name: str, block: BlockT | None) -> BlockT:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import Problem
-from accelsim.manifest import Acam, Cnn, Manifest, Mbi
+from accelsim.manifest import Acam, Manifest, Mbi
+from accelsim.manifest_cnn import Cnn
 from accelsim.yamlfile import show
 
 Arrays = Mapping[str, npt.NDArray[Any]]

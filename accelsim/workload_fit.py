@@ -10,14 +10,19 @@ from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING
 
-from accelsim.components import distance_array, lut_controller, sram_buffer, value_memory, weight_store
+from accelsim.components import digital_matcher, distance_array, lut_controller, sram_buffer, value_memory
 from accelsim.errors import Problem
-from accelsim.manifest import LOGIT_BYTES, SPLIT_COLUMNS, WEIGHT_BITS, Acam, Cnn, Mbi
+from accelsim.layer_weights import stored_bits
+from accelsim.manifest import SPLIT_COLUMNS, Acam, Mbi
+from accelsim.manifest_cnn import LOGIT_BYTES, Cnn
 
 if TYPE_CHECKING:
     from accelsim.chip import Chip
     from accelsim.workload import Workload
 
+
+# Kind of chip → kind of the layer tables (`content: shapes`) that it runs; other chips run workloads of their own kind.
+TAKES = {"row_stationary": "cnn", "cim": "cnn"}
 
 
 def fit_problems(workload: Workload, chip: Chip) -> list[Problem]:
@@ -33,17 +38,27 @@ class _Fit:
 
     def problems(self) -> Iterator[Problem]:
         manifest, spec = self.workload.manifest, self.chip.spec
-        if manifest.kind != spec.kind:
-            yield self.problem("kind", manifest.kind, f"{spec.kind} (kind of {spec.name})")
+        takes = TAKES.get(spec.kind, spec.kind)
+        if manifest.kind != takes:
+            yield self.problem("kind", manifest.kind, f"{takes} ({spec.name} is of kind {spec.kind})")
+            return
+        if spec.kind in TAKES:
+            if manifest.content != "shapes":
+                yield self.problem("content", manifest.content, f"shapes ({spec.name} is of kind {spec.kind})")
             return
         if manifest.mbi:
             yield from self.mbi_problems(manifest.mbi)
         if manifest.cnn:
             yield from self.cnn_problems(manifest.cnn)
-        if manifest.acam and "acam" not in self.chip:
-            yield self.problem("cnn.head", "acam", f"argmax ({spec.name} has no instances.acam)")
-        elif manifest.acam:
+        if spec.kind == "cnn" and self.workload.cnn.head == "argmax":
+            n_classes, vote = self.workload.cnn.n_outputs, self.chip["vote"].spec
+            yield from self.at_most("dataset.n_classes", n_classes, vote.n_classes_max, "vote.n_classes_max")
+        if manifest.acam and "matcher" in self.chip:
+            yield from self.matcher_problems(manifest.acam)
+        elif manifest.acam and "acam" in self.chip:
             yield from self.acam_problems(manifest.acam)
+        elif manifest.acam:
+            yield self.problem("cnn.head", "acam", f"argmax ({spec.name} has nothing that matches templates)")
 
     def problem(self, path: str, got: str, need: str) -> Problem:
         return Problem(str(self.workload.folder), path, got, need)
@@ -65,14 +80,14 @@ class _Fit:
         buffer, store = self.chip["buffer"].spec, self.chip["weights"].spec
         waiting = self.in_flight - 1
         beside = f" and {waiting} more image{'s' if waiting > 1 else ''} in flight" if waiting else ""
+        batch = f" for {cnn.batch} images" if cnn.batch > 1 else ""
         for i, layer in enumerate(cnn.layers):
             value_bytes = LOGIT_BYTES if cnn.ends_at_accumulators(i) else 1
-            n_bytes = prod(layer.in_shape) + prod(layer.out_shape) * value_bytes + waiting * prod(cnn.input.shape)
-            what = f" bytes of input and output of {layer.name}{beside}"
-            yield from self.at_most(f"cnn.layers.{i}", n_bytes, buffer.n_bytes, "buffer.n_bytes", what)
+            held = prod(layer.in_shape) + prod(layer.out_shape) * value_bytes + waiting * prod(cnn.input.shape)
+            what = f" bytes of input and output of {layer.name}{batch}{beside}"
+            yield from self.at_most(f"cnn.layers.{i}", cnn.batch * held, buffer.n_bytes, "buffer.n_bytes", what)
         # Groups of output channels are encoded apart, which never takes more bits than the whole layer.
-        weights = [self.workload.model[f"{layer.name}.weight"] for layer in cnn.layers]
-        bits = sum(weight_store.stored_bits(store, weight, WEIGHT_BITS) for weight in weights)
+        bits = sum(stored_bits(store, self.workload, layer) for layer in cnn.layers)
         what = f" bytes of weights ({store.encoding})"
         yield from self.at_most("cnn.layers", -(-bits // 8), store.n_bytes, "weights.n_bytes", what)
 
@@ -85,6 +100,21 @@ class _Fit:
             features, acam.n_features, array.row_cells, "acam.n_segments x instances.acam.segment_cells"
         )
         yield from self.at_most(features, acam.n_features, driver.n_columns, "driver.n_columns")
+
+    def matcher_problems(self, acam: Acam) -> Iterator[Problem]:
+        """Counters for all rows, and room for the bits that the cells take as these templates are."""
+        matcher = self.chip["matcher"].spec
+        yield from self.at_most("acam.n_rows", acam.n_rows, matcher.n_rows_max, "matcher.n_rows_max")
+        low, high = self.workload.model["template_low"], self.workload.model["template_high"]
+        bits = digital_matcher.cell_bits(low, high, acam.feature_levels)
+        if bits > matcher.group_bits:
+            name = self.chip.spec.name
+            need = f"at most {matcher.group_bits} (instances.matcher.group_bits of {name})"
+            yield self.problem("acam.feature_levels", f"cells of {bits} bits", need)
+            return
+        n_words = digital_matcher.words(matcher, acam.n_rows, acam.n_features, bits)
+        n_bytes, what = -(-n_words * matcher.word_bits // 8), f" bytes of templates ({bits} bits a cell)"
+        yield from self.at_most("acam.n_rows", n_bytes, matcher.n_bytes, "matcher.n_bytes", what)
 
     def mbi_problems(self, mbi: Mbi) -> Iterator[Problem]:
         vote = self.chip["vote"].spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -11,7 +12,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from accelsim.report.table import picojoules, seconds
+from accelsim.account import LedgerRow
+from accelsim.report.quantities import picojoules, seconds
 from accelsim.workload import load_workload
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,6 +61,13 @@ def bad_check_output() -> str:
     return "$ accelsim check mine.yaml\n" + done.stderr
 
 
+def read_ledger(path: Path) -> list[LedgerRow]:
+    """The rows of an `energy.csv`."""
+    numbers = ("count", "unit_pj", "energy_pj")
+    with path.open(newline="", encoding="utf-8") as file:
+        return [LedgerRow(**{**row, **{name: float(row[name]) for name in numbers}}) for row in csv.DictReader(file)]
+
+
 def load_table() -> str:
     """Time and energy of the physical chips for one input at a time and at saturation."""
     rows = ["| chip, workload | load | latency | inputs/s | dynamic pJ | static pJ | total pJ |"]
@@ -91,13 +100,16 @@ def summary(spec: str, workload: str, in_flight: int) -> dict[str, dict[str, flo
 def shipped_table() -> str:
     """The shipped workloads and what was measured on them."""
     rows = ["| workload | runs on | method | recorded inputs | accuracy |", "|---|---|---|---:|---|"]
-    chips = {"hybrid": "`hybrid_*`", "mbi": "`mbi_*`", "cascade": "`full_chip`"}
+    chips = {"hybrid": "`hybrid_*`", "mbi": "`mbi_*`", "cascade": "`full_chip`", "cnn": "`cnn_*`"}
+    tables = "`teacher_physical`, `cim_*` or `eyeriss`"
     for folder in sorted((ROOT / "workloads").iterdir()):
         manifest = load_workload(folder).manifest
         measured = manifest.accuracy.measured
+        shapes = manifest.content == "shapes"
         accuracy = "none (generated)" if measured is None else f"{measured:.2%}"
-        recorded = f"{manifest.dataset.n_inputs:,}"
-        cells = (f"`{manifest.name}`", chips[manifest.kind], manifest.method, recorded, accuracy)
+        recorded = "shapes only" if shapes else f"{manifest.dataset.n_inputs:,}"
+        runs_on = tables if shapes else chips[manifest.kind]
+        cells = (f"`{manifest.name}`", runs_on, manifest.method, recorded, "none" if shapes else accuracy)
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"
 

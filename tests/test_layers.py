@@ -13,26 +13,32 @@ PACKAGE = Path(__file__).parents[1] / "accelsim"
 
 # Module or package → layer. A new one must be given its layer here.
 LAYERS = {
-    **dict.fromkeys(("errors", "units", "jobs", "process"), 0),
+    **dict.fromkeys(("errors", "units", "jobs", "process", "scaling"), 0),
     **dict.fromkeys(("component", "clock", "rng", "yamlfile", "faults", "arrivals", "timing", "template"), 1),
+    **dict.fromkeys(("cacti", "leakage"), 1),
     **dict.fromkeys(("charge_row", "acam_window", "rram", "sum_line"), 1),
-    "components": 2,
-    **dict.fromkeys(("spec_model", "spec_check", "spec_crossings", "overrides", "spec", "chip"), 3),
+    **dict.fromkeys(("acam_cells", "comparator"), 1),
+    **dict.fromkeys(("key_layout", "array_cells"), 1),
+    **dict.fromkeys(("components", "spice"), 2),
+    **dict.fromkeys(("constants", "ideal", "spec_read_out"), 3),
+    **dict.fromkeys(("spec_model", "spec_check", "spec_crossings", "spec_roles", "spec_tables"), 3),
+    **dict.fromkeys(("overrides", "spec", "chip"), 3),
+    **dict.fromkeys(("manifest_field", "manifest_cnn", "layer_weights"), 3),
     **dict.fromkeys(("manifest", "manifest_check", "workload_arrays", "workload_fit", "workload", "datasets"), 3),
     "mapping": 4,
     "dataflows": 5,
     "engines": 6,
     "account": 7,
-    **dict.fromkeys(("run", "report", "command_run"), 8),
-    "train": 9,
-    "cli": 10,
+    **dict.fromkeys(("chip_run", "run", "recost", "report", "sensitivity", "command_run", "command_sensitivity"), 8),
+    **dict.fromkeys(("train", "reproduce", "validate"), 9),
+    **dict.fromkeys(("cli", "cli_options", "cli_train"), 10),
 }
 
 # Third-party package → the only modules or packages that may import it.
 RESERVED = {
     "yaml": {"yamlfile"},
     "simpy": {"engines.events"},
-    "typer": {"cli"},
+    "typer": {"cli", "cli_options", "cli_train"},
     "torch": {"train"},
     "torchvision": {"train", "datasets"},
 }
@@ -97,7 +103,7 @@ def test_imports_point_one_way(module: str) -> None:
         if package == "engines":
             assert layer(name) == 0 or name.startswith("engines"), f"{module} imports {name}"
         if name.startswith("train") and package != "train":
-            assert (module, at_load) == ("cli", False), f"{module} imports {name}"
+            assert (module, at_load) == ("cli_train", False), f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -108,7 +114,12 @@ def test_reserved_packages(module: str) -> None:
 
 
 def test_the_command_line_loads_next_to_nothing() -> None:
-    assert {name for name, inner, at_load in imports("cli") if inner and at_load} == {"errors", "process"}
+    loaded, ahead = {"cli"}, ["cli"]
+    while ahead:
+        found = {name for name, inner, at_load in imports(ahead.pop()) if inner and at_load} - loaded
+        ahead += sorted(found)
+        loaded |= found
+    assert loaded == {"cli", "cli_options", "cli_train", "errors", "process"}
 
 
 def test_no_cycles() -> None:

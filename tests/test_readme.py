@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from accelsim.report.markdown import report
 from accelsim.spec import load_spec, spec_sha256
 from accelsim.workload import load_workload
-from tests.readme import README, REPORTS, ROOT, filled
+from tests.readme import README, REPORTS, ROOT, filled, read_ledger
 
 
 @pytest.mark.parametrize("page", [README, REPORTS], ids=["README", "reports"])
@@ -26,6 +27,16 @@ def test_reports_are_of_the_shipped_specs_and_workloads() -> None:
         workload = load_workload(ROOT / summary["workload"])
         assert summary["workload_sha256"] == workload.sha256
         assert summary["accuracy"] == workload.manifest.accuracy.measured
+
+
+def test_every_report_has_its_page_made_of_its_files() -> None:
+    folders = [path.parent for path in REPORTS.parent.glob("*/summary.json")]
+    for folder in folders:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        page = (folder / "report.md").read_text(encoding="utf-8")
+        assert page == report(summary, read_ledger(folder / "energy.csv")), folder
+        for one in summary["largest_consumers"]:
+            assert f"| `{one['name']}` |" in page
 
 
 def test_every_file_it_names_exists() -> None:

@@ -17,6 +17,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from accelsim.report.markdown import report
+from tests.readme import read_ledger
+
 ROOT = Path(__file__).resolve().parents[1]
 HYBRID, MBI = ROOT / "arch_specs/hybrid_paper.yaml", ROOT / "arch_specs/mbi_paper.yaml"
 PAPER_HYBRID, PAPER_MBI = ROOT / "workloads/paper_hybrid", ROOT / "workloads/paper_mbi"
@@ -30,10 +33,15 @@ SUMMARY_KEYS = {
     "energy_by_instance_pj", "energy_by_action_pj", "energy_by_basis_pj", "programming", "area_by_instance_um2",
     "utilisation", "timeline_sha256", "versions",
 }
+ADDED = {
+    "not_charged", "inputs_from", "jobs_per_input_max",  # decision 0005
+    "kind", "notes", "age_s", "ideal_parts", "largest_consumers", "assumed_share", "edited_share",  # decision 0007
+    "energy_interval_pj", "assumed_without_range", "population", "counters",
+}
 
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-FILES = ["energy.csv", "inputs.parquet", "summary.json"]
+FILES = ["energy.csv", "inputs.parquet", "report.md", "summary.json"]
 
 
 def accelsim(
@@ -74,7 +82,7 @@ def test_the_main_job_prints_what_it_found(finished: tuple[Path, str]) -> None:
 
 def test_summary_keeps_its_contract(finished: tuple[Path, str]) -> None:
     summary = json.loads((finished[0] / "summary.json").read_text())
-    assert set(summary) == SUMMARY_KEYS | {"not_charged", "inputs_from", "jobs_per_input_max"}  # decision 0005
+    assert set(summary) == SUMMARY_KEYS | ADDED
     assert summary["energy_pj"]["mean"] == pytest.approx(96_230 + 1450.4)
     assert summary["accuracy"] is None  # labels of a generated workload carry no meaning
     assert summary["area_by_instance_um2"]["acam"] is None
@@ -82,6 +90,34 @@ def test_summary_keeps_its_contract(finished: tuple[Path, str]) -> None:
     assert sum(states.values()) == pytest.approx(1)
     assert sum(summary["energy_by_instance_pj"].values()) == pytest.approx(summary["energy_pj"]["mean"])
     assert sum(summary["energy_by_basis_pj"].values()) == pytest.approx(summary["energy_pj"]["mean"])
+    assert (summary["population"], summary["counters"], summary["age_s"]) == (None, {}, 0)
+
+
+def test_summary_and_table_name_what_the_energy_goes_to_and_rests_on(finished: tuple[Path, str]) -> None:
+    summary = json.loads((finished[0] / "summary.json").read_text())
+    total = 96_230 + 1450.4
+    largest = summary["largest_consumers"]
+    assert [one["name"] for one in largest] == ["engine.mac", "acam.match", "acam.mismatch"]
+    assert largest[0]["energy_pj"] == pytest.approx(96_230)
+    assert sum(one["energy_pj"] for one in largest) == pytest.approx(total)
+    assert largest[0]["share"] == pytest.approx(96_230 / total)
+    assert (summary["assumed_share"], summary["edited_share"]) == (0, 0)  # one is derived, the other published
+    assert {name.split(".")[0] for name in summary["ideal_parts"]} == {"acam", "sense", "wta"}
+    text = " ".join(finished[1].split())
+    for part in ("Largest: engine.mac 96,230.0 pJ (98.5%), acam.match", "Assumptions: 0.0% of the energy rests"):
+        assert part in text
+    assert "Ideal (no imperfection modelled): acam, sense, wta" in text
+
+
+def test_the_report_is_made_of_the_files_beside_it(finished: tuple[Path, str]) -> None:
+    out, _ = finished
+    page = (out / "report.md").read_text(encoding="utf-8")
+    assert page == report(json.loads((out / "summary.json").read_text()), read_ledger(out / "energy.csv"))
+    for part in ("Accounting: **paper-claim**", "| `engine.mac` | derived |", "| total |  |  | 97,680.4 | 100.0% |"):
+        assert part in page
+    for row in read_ledger(out / "energy.csv"):
+        if (row.instance, row.action) in (("engine", "mac"), ("acam", "match"), ("acam", "mismatch")):
+            assert " ".join(row.source.split()) in page
 
 
 def test_files_agree_with_each_other(finished: tuple[Path, str]) -> None:
@@ -125,16 +161,25 @@ def test_one_edit_changes_exactly_that(finished: tuple[Path, str], tmp_path: Pat
     assert list(moved) == ["acam.match"]
     assert after["energy_by_action_pj"]["acam.match"] == pytest.approx(2 * before["energy_by_action_pj"]["acam.match"])
     assert after["energy_by_basis_pj"]["edited"] == pytest.approx(after["energy_by_action_pj"]["acam.match"])
+    edited = after["energy_by_action_pj"]["acam.match"]
+    assert after["edited_share"] == pytest.approx(edited / after["energy_pj"]["mean"])
+    assert "on edited ones" in done.stdout
 
 
 def test_several_chips_and_arrivals(tmp_path: Path) -> None:
-    options = ("--inputs", 4, "--chips", 2, "--arrivals", "interval:2e6")
+    options = ("--inputs", 4, "--chips", 2, "--arrivals", "interval:2e6", "--age-s", 3600, "--max-latency-s", 1)
     done = accelsim("run", HYBRID, PAPER_HYBRID, *options, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "from arrival to answer" in done.stdout
-    assert "mean of 2 chips" in done.stdout
+    assert "mean of 2 chips; 3600 s after writing" in done.stdout
+    assert "Yield: latency ≤ 1 s: 2 of 2 chips, 100.0%" in done.stdout
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary["n_chips"] == 2
+    assert (summary["n_chips"], summary["age_s"]) == (2, 3600)
+    assert summary["population"]["accuracy"] is None  # labels carry no meaning
+    assert summary["population"]["energy_pj"]["mean"] == pytest.approx(summary["energy_pj"]["mean"])
+    assert summary["population"]["latency_s"]["std"] == 0
+    assert summary["population"]["yield"]["all"]["passed"] == 2
+    assert "## Over 2 chips" in (tmp_path / "report.md").read_text(encoding="utf-8")
     assert summary["throughput_per_s"] == pytest.approx(4 / (3 * 2e-3 + summary["latency_s"]["mean"]))
     assert pq.read_table(tmp_path / "inputs.parquet").to_pydict()["chip"] == [0] * 4 + [1] * 4
 
@@ -167,6 +212,13 @@ def test_without_a_default_workload_both_places_are_named(tmp_path: Path) -> Non
         (("no_such.yaml", PAPER_HYBRID), ("no_such.yaml",)),
         ((HYBRID, PAPER_HYBRID, "--inputs", 0), ("--inputs", "got 0", "need 1 to 256")),
         ((HYBRID, PAPER_HYBRID, "--inputs", 257), ("--inputs", "got 257", "need 1 to 256")),
+        ((HYBRID, PAPER_HYBRID, "--age-s", "-1"), ("--age-s", "got -1.0", "need a time of at least 0 s")),
+        ((HYBRID, PAPER_HYBRID, "--age-s", "nan"), ("--age-s", "got nan", "need a time of at least 0 s")),
+        ((HYBRID, PAPER_HYBRID, "--age-s", "inf"), ("--age-s", "got inf", "need a time of at least 0 s")),
+        ((HYBRID, PAPER_HYBRID, "--max-energy-pj", 5), ("--max-energy-pj", "got one chip", "need --chips")),
+        ((HYBRID, PAPER_HYBRID, "--chips", 2, "--max-latency-s", 0), ("--max-latency-s", "got 0.0", "above 0")),
+        ((HYBRID, PAPER_HYBRID, "--chips", 2, "--min-accuracy", 2), ("--min-accuracy", "got 2.0", "from 0 to 1")),
+        ((HYBRID, PAPER_HYBRID, "--chips", 2, "--min-accuracy", 0.5), ("--min-accuracy", "without labels")),
         ((HYBRID, PAPER_HYBRID, "--arrivals", "often"), ("--arrivals", '"often"')),
         ((HYBRID, PAPER_HYBRID, "--arrivals", "poisson:1e-400"), ("--arrivals", '"poisson:1e-400"')),
         ((HYBRID, PAPER_HYBRID, "--arrivals", "interval:1e9999999"), ("--arrivals", '"interval:1e9999999"')),
@@ -294,7 +346,7 @@ def test_an_interrupt_is_one_line_and_leaves_earlier_results(tmp_path: Path) -> 
     out = tmp_path / "out"
     assert accelsim("run", MBI, PAPER_MBI, "--inputs", 1, "--out", out).returncode == 0
     earlier = {path.name: path.read_bytes() for path in out.iterdir()}
-    many = ("--inputs", "256", "--chips", "50")
+    many = ("--inputs", "256", "--chips", "500")
     command = [sys.executable, "-m", "accelsim.cli", "run", str(MBI), str(PAPER_MBI), *many]
     process = subprocess.Popen(
         [*command, "--out", str(out)],
@@ -306,7 +358,7 @@ def test_an_interrupt_is_one_line_and_leaves_earlier_results(tmp_path: Path) -> 
         preexec_fn=hear_interrupts,
     )
     time.sleep(5)
-    assert process.poll() is None  # fifty chips take minutes
+    assert process.poll() is None  # five hundred chips take minutes
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -1,11 +1,10 @@
 """Analog CAM: compares a feature vector with every stored template at once and counts the matching cells of
 each row.
 
-A cell matches when `low <= level <= high`. A row is cut into segments; each counts its own cells and the
-segments of a row are combined:
+A cell matches when `low <= level <= high`. A row is cut into segments; each counts its own cells and the segments
+of a row are combined:
 
-- `charge_share`: switches join the segments' match lines; `combine_pj` is the switching of one segment's
-  switch.
+- `charge_share`: switches join the segments' match lines; `combine_pj` is the switching of one segment's switch.
 - `adc_per_segment`: each segment has an ADC and all convert in parallel, so one conversion a segment costs
   `combine_pj` and all of them take one `combine_ns`; the sum is digital.
 - `current_sum`: the segments' currents flow into one row node; `combine_pj` is the charge one segment draws
@@ -13,29 +12,51 @@ segments of a row are combined:
 
 `combine_pj` and `combine_ns` belong to the chosen way: a spec that changes `combine` must change them too.
 
-Unused cells of a used row hold "don't care": they are written, match in every search and are charged, and
-every segment of a used row is combined, but the returned counts leave the unused cells out, because they add
-the same to every row. Unused rows are off and cost nothing.
+Unused cells of a used row hold "don't care": they are written, match in every search and are charged, and every
+segment of a used row is combined, but the returned counts leave the unused cells out, because they add the same to
+every row. Unused rows are off and cost nothing.
 
-*Source:* architecture and 185 fJ a cell, arXiv 2502.10089; match and mismatch energies apart, 48-column rows
-in 180 nm, arXiv 2410.03414. Write-verify by pulses is usual RRAM practice; neither paper gives its cost.
-*Valid for:* levels and bounds 0 … 255; cells whose energy depends only on whether they match, at the supply
-and search time their figure holds for. `match_pj` and `mismatch_pj` include the charge of the cell's share of
-the match line.
-*Not modelled:* mismatch, noise and drift, voltage (IR) drop along lines, read disturb (a search puts its voltage
-across the devices, and a search voltage of some volts can move them), how many levels one cell can hold,
-endurance.
+Parts that are less than ideal (blocks of the spec; without one the part is ideal):
+
+- `device` and `window`: each bound of a cell is the conductance of one device. What has become of the devices at
+  the chip's age moves the bounds (`aged`); read noise moves them anew in every search. A level matches when its
+  voltage lies inside the bounds.
+- `row`: matching cells give unequal charge, and segments have gain and offset. A search then has, beside the whole
+  counts, the error of each row's analog value, in counts: the errors of its segments add up. With `adc_per_segment`
+  each segment's analog count is rounded to a whole number (a half upwards) from 0 to its cells first.
+
+*Source:* architecture and 185 fJ a cell, arXiv 2502.10089; match and mismatch energies apart, 48-column rows in 180
+nm, arXiv 2410.03414. Write-verify by pulses is usual RRAM practice; neither paper gives its cost. Imperfections:
+`accelsim/rram.py`, `accelsim/acam_window.py`, `accelsim/charge_row.py`.
+*Valid for:* levels and bounds 0 … 255; cells whose energy depends only on whether they match, at the supply and
+search time their figure holds for. `match_pj` and `mismatch_pj` include the charge of the cell's share of the match
+line. Bounds are set by one device each: in a cell with two a bound, the law of `window` stands for the pair.
+*Not modelled:* voltage (IR) drop along lines, spread of the transistors of a cell other than as charge on the line,
+errors of the unused cells' windows (they match in every search; their charge has its spread), how read disturb
+moves a device (a search voltage beyond `disturb_limit_v` is refused), endurance.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from accelsim.acam_cells import Cells, aged_cells, read, require_reach
+from accelsim.acam_window import AcamWindow
+from accelsim.charge_row import (
+    COUNT_BITS,
+    ChargeRow,
+    RowErrors,
+    converted,
+    draw_errors,
+    segment_errors,
+    segment_sums,
+    volts_per_count,
+)
 from accelsim.component import (
     BIAS,
     Component,
@@ -54,6 +75,7 @@ from accelsim.component import (
 )
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
+from accelsim.rram import RramDevice
 from accelsim.units import exact
 
 Levels = npt.NDArray[np.integer[Any]]
@@ -76,6 +98,7 @@ class AcamArraySpec(ServedSpec):
         wake_ns, wake_pj: what switching it on takes, each search, when it is gated.
         pulse_pj, pulse_ns: one programming pulse; the spec says whether its verify read is in them.
         pulses_per_device: pulses until a device has its value.
+        device: the RRAM devices that hold the bounds; window: how they set them; row: the charge-type match lines.
     """
 
     component: Literal["acam_array"]
@@ -96,11 +119,19 @@ class AcamArraySpec(ServedSpec):
     pulse_pj: NonNegative
     pulses_per_device: Count
     pulse_ns: NonNegative
+    device: RramDevice | None = None
+    window: AcamWindow | None = None
+    row: ChargeRow | None = None
 
     @property
     def row_cells(self) -> int:
         """Cells of one row."""
         return self.n_segments * self.segment_cells
+
+    @property
+    def converts(self) -> bool:
+        """Whether analog counts of segments are rounded to whole ones."""
+        return self.row is not None and self.combine == "adc_per_segment"
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -109,27 +140,63 @@ class AcamArraySpec(ServedSpec):
             raise ValueError(f"n_rows x n_segments x segment_cells: got {cells}, need at most {MAX_CELLS}")
         return self
 
+    @model_validator(mode="after")
+    def _reaches_all_levels(self) -> Self:
+        """The conductance range covers the voltages of all levels, so that every bound can be written."""
+        if self.device is None:
+            return self
+        if self.window is None:
+            raise ValueError("window: got nothing, need a block: device has one, and the window says what it does")
+        if DEVICES_PER_CELL[self.cell] < 2:
+            raise ValueError(f"device: got a block with cell {self.cell}, need a cell with a device for each bound")
+        require_reach(self.window, self.device)
+        return self
+
 
 @dataclass(frozen=True)
 class Templates:
-    """Stored bounds of the used rows: `low`, `high` uint8 `[n_rows_used, n_features]`."""
+    """What the used rows hold.
+
+    Attributes:
+        low, high: first and last matching level, uint8 `[n_rows_used, n_features]`.
+        n_levels: levels that a feature can have.
+        cells: what the devices of one chip have made of low and high, None where they are ideal.
+        errors: deviations of the rows, None where they are ideal.
+    """
 
     low: npt.NDArray[np.uint8]
     high: npt.NDArray[np.uint8]
+    n_levels: int = MAX_LEVEL + 1
+    cells: Cells | None = None
+    errors: RowErrors | None = None
+
+
+class Found(NamedTuple):
+    """What a search answers.
+
+    Attributes:
+        counts: matching cells `[n_inputs, n_rows_used]` int64, unused cells left out.
+        error: by how much a row's analog value is off, in counts, same shape; None where rows are ideal.
+        saturated: conversions that met an end of their range, `[n_inputs]` int64.
+    """
+
+    counts: IntArray
+    error: npt.NDArray[np.float64] | None
+    saturated: IntArray
 
 
 def _search_latency(spec: AcamArraySpec) -> Delay:
     return Delay(ns=wake_ns(spec) + exact(spec.search_ns) + exact(spec.combine_ns))
 
 
-def _as_levels(values: Levels, what: str) -> npt.NDArray[np.uint8]:
-    """`values` as uint8; RangeError unless they are a matrix of integers 0 … 255."""
+def _as_levels(values: Levels, what: str, highest: int = MAX_LEVEL) -> npt.NDArray[np.uint8]:
+    """`values` as uint8; RangeError unless they are a matrix of integers 0 … `highest`."""
     if values.ndim != 2 or not np.issubdtype(values.dtype, np.integer):
         raise RangeError(
             f"acam_array: {what}: got {values.dtype} of shape {values.shape}, need a matrix of integers"
         )
-    if values.min(initial=0) < 0 or values.max(initial=0) > MAX_LEVEL:
-        raise RangeError(f"acam_array: {what}: got {values.min()} to {values.max()}, need 0 to {MAX_LEVEL}")
+    if values.min(initial=0) < 0 or values.max(initial=0) > highest:
+        raise RangeError(f"acam_array: {what}: got {values.min()} to {values.max()}, need 0 to {highest}")
     return values.astype(np.uint8)
 
 
@@ -165,47 +232,95 @@ def program(spec: AcamArraySpec, stored: tuple[Levels, Levels], draws: Draws) ->
             f"got low {low[row, feature]} and high {high[row, feature]}, need low <= high"
         )
     pulses = rows * spec.row_cells * DEVICES_PER_CELL[spec.cell] * spec.pulses_per_device
-    return Programmed(Templates(low, high), {"pulse": pulses}, pulses * exact(spec.pulse_ns))
+    return Programmed(Templates(low, high), {"pulse": pulses}, ((pulses, exact(spec.pulse_ns)),))
 
 
-def _segment_matches(spec: AcamArraySpec, state: Templates, levels: npt.NDArray[np.uint8]) -> IntArray:
-    """Matching cells of each segment that holds features, `[n_inputs, n_rows_used, segments]`."""
-    starts = np.arange(0, state.low.shape[1], spec.segment_cells)
-    matches = np.empty((len(levels), len(state.low), len(starts)), dtype=np.int64)
-    # A row at a time: all rows at once would need n_inputs x n_rows x n_features of memory.
-    for row, (low, high) in enumerate(zip(state.low, state.high, strict=True)):
-        hits = (levels >= low) & (levels <= high)
-        matches[:, row] = np.add.reduceat(hits, starts, axis=1, dtype=np.int64)
-    return matches
+def aged(spec: AcamArraySpec, state: Templates, n_levels: int, age_s: float, draws: Draws) -> Templates:
+    """What one chip's array holds at an age: the bounds that its devices set then, and the errors of its rows.
+
+    Args:
+        state: what `program` returned.
+        n_levels: levels that a feature can have.
+        age_s: since it was written.
+        draws: of the chip.
+
+    Raises:
+        RangeError: if a stored bound is no level, or the age is beyond what the device's record tabulates.
+    """
+    if spec.row:
+        n_rows, n_features = state.low.shape
+        errors = draw_errors(spec.row, n_rows, spec.n_segments, spec.segment_cells, n_features, draws)
+        state = replace(state, errors=errors)
+    _as_levels(state.high, "template_high", n_levels - 1)
+    state = replace(state, n_levels=n_levels)
+    if spec.device is None or spec.window is None:
+        return state
+    cells = aged_cells(spec.window, spec.device, (state.low, state.high), n_levels, age_s, draws)
+    return replace(state, cells=cells)
+
+
+def comparator_volts_per_count(spec: AcamArraySpec) -> float | None:
+    """What one count is worth where rows are compared; None where rows are ideal, or their sums are digital.
+
+    `charge_share` averages the segments' voltages, `current_sum` adds them.
+    """
+    if spec.row is None or spec.combine == "adc_per_segment":
+        return None
+    one = volts_per_count(spec.row, spec.segment_cells)
+    return one / spec.n_segments if spec.combine == "charge_share" else one
+
+
+def _hits(state: Templates, row: int, levels: npt.NDArray[np.uint8], draws: Draws) -> npt.NDArray[np.bool_]:
+    """Which cells of a row match, `[n_inputs, n_features]`."""
+    if state.cells:
+        return read(state.cells, row, levels, draws)
+    return np.asarray((levels >= state.low[row]) & (levels <= state.high[row]))
+
+
+def _row(
+    spec: AcamArraySpec, state: Templates, row: int, hits: npt.NDArray[np.bool_]
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Matches of a row, its error in steps of 2^-20 counts, and saturated conversions, `[n_inputs]` each."""
+    matches = segment_sums(hits, spec.n_segments, spec.segment_cells)
+    counts, none = matches.sum(axis=1), per_input(len(hits), 0)
+    if state.errors is None:
+        return counts, none, none
+    error = segment_errors(state.errors, row, hits, spec.segment_cells)
+    if spec.combine == "adc_per_segment":
+        return counts, *converted(matches, error, hits.shape[1], spec.segment_cells)
+    return counts, error.sum(axis=1), none
 
 
 def search(spec: AcamArraySpec, state: Templates, x: Levels, draws: Draws) -> OpResult:
     """Compare with every used row.
 
     Args:
-        state: what `program` returned.
-        x: levels `[n_inputs, n_features]`, integers 0 … 255.
+        state: what `program` returned, or `aged` made of it.
+        x: levels `[n_inputs, n_features]`, integers 0 … n_levels - 1 of the state.
 
     Returns:
-        y: matching cells `[n_inputs, n_rows_used]` int64, unused cells left out.
+        y: `Found`.
 
     Raises:
         RangeError: if x does not have the stored number of features, or leaves the range of levels.
     """
-    levels = _as_levels(x, "levels")
+    levels = _as_levels(x, "levels", state.n_levels - 1)
     n_rows, n_features = state.low.shape
     if levels.shape[1] != n_features:
         raise RangeError(f"acam_array: got {levels.shape[1]} features, need {n_features}, as stored")
-    matches = _segment_matches(spec, state, levels).sum(axis=2)
     n = len(levels)
-    matched = matches.sum(axis=1) + n_rows * (spec.row_cells - n_features)
+    # A row at a time: all rows at once would need n_inputs x n_rows x n_features of memory.
+    rows = [_row(spec, state, row, _hits(state, row, levels, draws)) for row in range(n_rows)]
+    counts, error, saturated = (np.stack(parts, axis=1) for parts in zip(*rows, strict=True))
+    matched = counts.sum(axis=1) + n_rows * (spec.row_cells - n_features)
     activity = {
         "match": matched,
         "mismatch": n_rows * spec.row_cells - matched,
         "combine": per_input(n, n_rows * spec.n_segments),
         "wake": per_input(n, int(spec.bias_gated)),
     }
-    return OpResult(y=matches, activity=activity, extra_cycles=per_input(n, 0))
+    found = Found(counts, error / 2.0**COUNT_BITS if state.errors else None, saturated.sum(axis=1))
+    return OpResult(y=found, activity=activity, extra_cycles=per_input(n, 0))
 
 
 ACAM_ARRAY = Component(

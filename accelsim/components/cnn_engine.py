@@ -7,8 +7,9 @@ sum is a whole number below 2^53.
 
 *Source*: zero gating as in Eyeriss (Chen et al., JSSC 2017): it saves power on a zero operand, and no time.
 *Valid for*: int8 weights and activations, int32 accumulators that do not overflow.
-*Not modelled*: skipping of zeros in time; stalls of the tile buffers; the energy of filling them (reading
-them is in `mac_pj`).
+Operands are read from the tile buffers within `mac_pj`; filling them has prices of its own.
+*Not modelled*: skipping of zeros in time; stalls of the tile buffers; input rows that two tiles share and that are
+kept (they are loaded and written again).
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class CnnEngineSpec(OrderedSpec):
         zero_gating: whether a PE is gated while an operand is zero.
         mac_pj: one multiply-accumulate with its share of tile buffer reads and partial-sum register accesses.
         mac_gated_pj: the same when gated.
+        weight_fill_pj, input_fill_pj: one weight or one input written into its tile buffer.
+        psum_move_pj: one partial sum set to its bias at the start of a tile, and read for the post unit at its end.
         clock_pj_per_pe: clock tree and idle power of one PE, a cycle.
         clock_gated: whether that power is drawn only while the engine is busy.
     """
@@ -58,6 +61,9 @@ class CnnEngineSpec(OrderedSpec):
     zero_gating: bool
     mac_pj: NonNegative
     mac_gated_pj: NonNegative
+    weight_fill_pj: NonNegative
+    input_fill_pj: NonNegative
+    psum_move_pj: NonNegative
     clock_pj_per_pe: NonNegative
     clock_gated: bool
 
@@ -178,7 +184,13 @@ CNN_ENGINE = Component(
     name="cnn_engine",
     spec=CnnEngineSpec,
     ops={"compute": Op(_latency, _interval)},
-    actions={"mac": "mac_pj", "mac_gated": "mac_gated_pj"},
+    actions={
+        "mac": "mac_pj",
+        "mac_gated": "mac_gated_pj",
+        "weight_fill": "weight_fill_pj",
+        "input_fill": "input_fill_pj",
+        "psum_move": "psum_move_pj",
+    },
     statics={
         "leakage": Static("leakage_uw"),
         "clock": Static("clock_pj_per_pe", units=_n_pes, when=_clock_when, per_cycle=True),

@@ -16,19 +16,23 @@ split in docs/workload-format.md. A key of more splits than `n_splits` is compar
 each: its jobs take `passes` times the op's cycles. Unused arrays of the last pass stay off.
 *Assumed:* the query register holds 0 when an input starts, keeps its bits between glimpses, and has columns
 for every split of a key, whatever the passes; `query_toggle` counts the changes of this one register.
-*Not modelled:* mismatch, incomplete discharge, droop of held lines, loading of the sum line, query bits that
-are wrong at the far end of a line.
+*Imperfections:* with a block `line` the arrays give voltages of sum lines, two a split, instead of distances: V_TH
+mismatch of every cell, discharge that `evaluate_ns` cuts short, droop of held lines, loading and bow of the
+sum line (`accelsim/sum_line.py`, `accelsim/array_cells.py`). Both metrics follow the same law; a thermometer
+column has weight 1, as a hidden bit has. Without the block all that is ideal.
+*Not modelled:* spread of precharge and sum switches, kT/C noise (0.2 mV), query bits that are wrong at the far
+end of a line.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from accelsim.array_cells import LINES, ArrayCells, Node, group_by_node
 from accelsim.component import (
     BIAS,
     Component,
@@ -40,31 +44,34 @@ from accelsim.component import (
     OrderedSpec,
     Positive,
     Programmed,
+    Rider,
     Static,
     per_input,
     wake_ns,
 )
 from accelsim.errors import RangeError
+from accelsim.key_layout import SPLIT_COLUMNS, Bits, Layout, distances, require_bits
 from accelsim.rng import Draws
+from accelsim.sum_line import SumLine
 from accelsim.units import exact
 
-Bits = npt.NDArray[np.uint8]
-
-SPLIT_COLUMNS = 32
-"""Columns of a split in docs/workload-format.md."""
 MAX_PIXEL_BITS = 8
+MAX_LINE_WEIGHT = 2
 
 
 class DistanceArraySpec(OrderedSpec):
     """`count` arrays in sets of `n_splits`.
 
     Attributes:
+        line: the arrays as a circuit; None: they are ideal, and give distances.
         n_rows, n_cols: of one array.
         n_splits: arrays that compare one key in parallel.
         metric: module docstring.
         reset_ns, precharge_ns, evaluate_ns, share_ns, sample_ns: the phases of a compare.
         row_write_ns: writing one row of a set.
         compare_pj: one array comparing one row; precharge_pj: precharging its lines for that.
+        boost_pj: what the charge pumps of the boosted gates take beyond what these gates hold, each compare; null where
+            no gate is boosted.
         query_toggle_pj: one column of the query register that changes.
         write_pj: one bit written.
         bias_uw: bias of one array; bias_gated: off between compares.
@@ -84,12 +91,14 @@ class DistanceArraySpec(OrderedSpec):
     row_write_ns: Positive
     compare_pj: NonNegative
     precharge_pj: NonNegative
+    boost_pj: NonNegative | None = None
     query_toggle_pj: NonNegative
     write_pj: NonNegative
     bias_uw: NonNegative
     bias_gated: bool
     wake_ns: NonNegative
     wake_pj: NonNegative
+    line: SumLine | None = None
 
     @property
     def n_sets(self) -> int:
@@ -105,39 +114,29 @@ class DistanceArraySpec(OrderedSpec):
         return self
 
 
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """How a key lies in the arrays.
+class Comparison(NamedTuple):
+    """What is compared.
 
     Attributes:
-        metric: as in the spec.
-        patch_bits, pixel_bits, hidden_bits: of the workload.
-        n_splits: arrays a key fills.
-        n_cells: cells a key fills, bits to write.
-        parts: `[n_differences, n_format_splits]` float32, what a difference (`circuit`: of a bit,
-            `manhattan`: of a pixel or a hidden bit) adds to the distance of each split of the workload.
+        query: bits `[n_inputs, n_columns]`.
+        keys: bits `[n_inputs, k, n_columns]`.
+        valid: which keys exist `[n_inputs, k]`.
+        node: `[n_inputs]` node the keys belong to (-1: none); inputs at the same node have the same keys.
+        first_row: `[n_inputs]` row of its first key, counted through all sets. Both are read with `line` only.
     """
-
-    metric: Literal["circuit", "manhattan"]
-    patch_bits: int
-    pixel_bits: int
-    hidden_bits: int
-    n_splits: int
-    n_cells: int
-    parts: npt.NDArray[np.float32]
-
-    @property
-    def n_columns(self) -> int:
-        """Bits of a key or query as the workload stores it."""
-        return self.patch_bits + self.hidden_bits
-
-
-class Comparison(NamedTuple):
-    """Bits of queries `[n_inputs, n_columns]` and keys `[n_inputs, k, n_columns]`; which keys exist."""
 
     query: Bits
     keys: Bits
     valid: npt.NDArray[np.bool_]
+    node: IntArray
+    first_row: IntArray
+
+
+class Arrays(NamedTuple):
+    """The arrays of a chip: how keys lie in them, and their cells as analog parts (None: ideal)."""
+
+    layout: Layout
+    cells: ArrayCells | None
 
 
 def split_layout(spec: DistanceArraySpec, patch_bits: int, pixel_bits: int, hidden_bits: int) -> Layout:
@@ -156,16 +155,29 @@ def split_layout(spec: DistanceArraySpec, patch_bits: int, pixel_bits: int, hidd
     n_pixels = patch_bits // pixel_bits
     if spec.metric == "circuit":
         patch_split = np.arange(patch_bits) // SPLIT_COLUMNS
-        patch_weight, patch_cells = np.tile(2 ** np.arange(pixel_bits)[::-1], n_pixels), 1
+        patch_weight = np.tile(2 ** np.arange(pixel_bits)[::-1], n_pixels)
     else:
-        patch_split = np.arange(n_pixels) * pixel_bits // SPLIT_COLUMNS
-        patch_weight, patch_cells = np.ones(n_pixels, dtype=np.int64), 2**pixel_bits - 1
-    split = np.concatenate([patch_split, patch_split[-1] + 1 + np.arange(hidden_bits) // SPLIT_COLUMNS])
-    parts = np.zeros((len(split), split[-1] + 1), dtype=np.float32)
-    parts[np.arange(len(split)), split] = np.concatenate([patch_weight, np.ones(hidden_bits, dtype=np.int64)])
-    split_cells = np.bincount(split) * np.where(np.arange(parts.shape[1]) <= patch_split[-1], patch_cells, 1)
-    n_splits = int((-(-split_cells // spec.n_cols)).sum())
-    return Layout(spec.metric, patch_bits, pixel_bits, hidden_bits, n_splits, int(split_cells.sum()), parts)
+        patch_split = np.repeat(np.arange(n_pixels) * pixel_bits // SPLIT_COLUMNS, 2**pixel_bits - 1)
+        patch_weight = np.ones(len(patch_split), dtype=np.int64)
+    weights = np.concatenate([patch_weight, np.ones(hidden_bits, dtype=np.int64)])
+    splits = np.concatenate([patch_split, patch_split[-1] + 1 + np.arange(hidden_bits) // SPLIT_COLUMNS])
+    return Layout(spec.metric, patch_bits, pixel_bits, hidden_bits, spec.n_cols, weights, splits)
+
+
+def build(spec: DistanceArraySpec, layout: Layout, draws: Draws) -> Arrays:
+    """The arrays of one chip.
+
+    Raises:
+        RangeError: if there is a `line` and columns of more weight than it has precharge levels for.
+    """
+    if spec.line is None:
+        return Arrays(layout, None)
+    if layout.cell_weights.max() > MAX_LINE_WEIGHT:
+        raise RangeError(
+            f"distance_array: got pixels of {layout.pixel_bits} bits in metric circuit, need at most 2 with a line "
+            "(two precharge levels)"
+        )
+    return Arrays(layout, ArrayCells(spec.line, layout, spec.n_splits, spec.evaluate_ns, draws))
 
 
 def passes(spec: DistanceArraySpec, layout: Layout) -> int:
@@ -173,76 +185,38 @@ def passes(spec: DistanceArraySpec, layout: Layout) -> int:
     return -(-layout.n_splits // spec.n_splits)
 
 
-def _differences(layout: Layout, a: Bits, b: Bits) -> Bits:
-    """By how much bits, or (manhattan) pixels and then hidden bits, differ: `[..., n_differences]` uint8."""
-    if layout.metric == "circuit":
-        return a ^ b
-    pixels = np.abs(_levels(layout, a) - _levels(layout, b)).astype(np.uint8)
-    return np.concatenate([pixels, a[..., layout.patch_bits :] ^ b[..., layout.patch_bits :]], axis=-1)
-
-
-def _levels(layout: Layout, bits: Bits) -> npt.NDArray[np.int16]:
-    """Pixels of the patch part, `[..., n_pixels]`."""
-    pixels = bits[..., : layout.patch_bits].reshape(*bits.shape[:-1], -1, layout.pixel_bits)
-    significance = (2 ** np.arange(layout.pixel_bits)[::-1]).astype(np.int16)
-    levels: npt.NDArray[np.int16] = (pixels * significance).sum(axis=-1, dtype=np.int16)
-    return levels
-
-
-def distances(layout: Layout, query: Bits, keys: Bits) -> IntArray:
-    """Distance of every key in each split of the workload.
-
-    Args:
-        query: bits `[n_inputs, n_columns]`.
-        keys: bits `[n_inputs, k, n_columns]`.
-
-    Returns:
-        `[n_inputs, k, n_format_splits]` int64 (float32 inside is exact: integers far below 2^24).
-
-    Raises:
-        RangeError: if the shapes do not fit, or a bit is neither 0 nor 1.
-    """
-    n, columns = query.shape
-    if columns != layout.n_columns or keys.shape[::2] != (n, columns):
-        raise RangeError(
-            f"distance_array: got query {query.shape} and keys {keys.shape}, "
-            f"need {layout.n_columns} columns in both"
-        )
-    if query.max(initial=0) > 1 or keys.max(initial=0) > 1:
-        raise RangeError("distance_array: got a bit that is neither 0 nor 1, need unpacked bits")
-    every = _differences(layout, query[:, None], keys)
-    sums: npt.NDArray[np.float32] = every.reshape(-1, every.shape[-1]).astype(np.float32) @ layout.parts
-    return sums.astype(np.int64).reshape(*keys.shape[:2], -1)
-
-
-def query_toggles(layout: Layout, query: Bits, previous: Bits | None) -> IntArray:
-    """Columns of the query register that change, `[n_inputs]` int64; `previous` None: the register holds 0.
-
-    Thermometer columns for `manhattan`: a pixel that moves by d levels changes d of them.
-    """
-    before = np.zeros_like(query) if previous is None else previous
-    toggles: IntArray = _differences(layout, query, before).sum(axis=1, dtype=np.int64)
-    return toggles
-
-
-def compare(spec: DistanceArraySpec, state: Layout, x: Comparison, draws: Draws) -> OpResult:
+def compare(spec: DistanceArraySpec, state: Arrays, x: Comparison, draws: Draws) -> OpResult:
     """Compare each input's query with its keys, one key after the other.
 
     Returns:
-        y: distances `[n_inputs, k, n_format_splits]` int64 (arbitrary where a key does not exist).
+        y: distances `[n_inputs, k, n_format_splits]` int64; with a `line` voltages of SLP and SLN of each array
+        that a key fills, `[n_inputs, k, n_splits, 2]` float64. Arbitrary where a key does not exist.
         The activity is that of all keys; a job is one key and takes `passes` times the op's cycles.
 
     Raises:
         RangeError: if the shapes do not fit, or a bit is neither 0 nor 1.
     """
-    y = distances(state, x.query, x.keys)
+    layout = state.layout
+    y = distances(layout, x.query, x.keys) if state.cells is None else _sum_lines(layout, state.cells, x)
     n_keys = x.valid.sum(axis=1, dtype=np.int64)
     activity = {
-        "compare": n_keys * state.n_splits,
-        "precharge": n_keys * state.n_splits,
-        "wake": n_keys * (passes(spec, state) * int(spec.bias_gated)),
+        "compare": n_keys * layout.n_splits,
+        "precharge": n_keys * layout.n_splits,
+        "wake": n_keys * (passes(spec, layout) * int(spec.bias_gated)),
     }
     return OpResult(y, activity, per_input(len(y), 0))
+
+
+def _sum_lines(layout: Layout, cells: ArrayCells, x: Comparison) -> npt.NDArray[np.float64]:
+    """Node by node, because inputs at the same node meet the same cells."""
+    require_bits(layout, x.query, x.keys)
+    volts = np.zeros((*x.valid.shape, layout.n_splits, LINES))
+    for _, inputs in group_by_node(x.node):
+        first = inputs[0]
+        n_keys = int(x.valid[first].sum())
+        node = Node(int(x.first_row[first]), n_keys)
+        volts[inputs, :n_keys] = cells.sum_lines(x.query[inputs], x.keys[first, :n_keys], node)
+    return volts
 
 
 def write_row(spec: DistanceArraySpec, state: Layout, x: IntArray, draws: Draws) -> OpResult:
@@ -273,7 +247,7 @@ def program(spec: DistanceArraySpec, stored: tuple[Layout, int], draws: Draws) -
     rows, room = n_keys * passes(spec, layout), spec.n_sets * spec.n_rows
     if rows > room:
         raise RangeError(f"distance_array: got keys of {rows} rows, need at most {room} (sets x n_rows)")
-    return Programmed(layout, {"write": n_keys * layout.n_cells}, rows * exact(spec.row_write_ns))
+    return Programmed(layout, {"write": n_keys * layout.n_cells}, ((rows, exact(spec.row_write_ns)),))
 
 
 def _compare_latency(spec: DistanceArraySpec) -> Delay:
@@ -288,10 +262,12 @@ DISTANCE_ARRAY = Component(
     actions={
         "compare": "compare_pj",
         "precharge": "precharge_pj",
+        "boost": "boost_pj",
         "query_toggle": "query_toggle_pj",
         "write": "write_pj",
         "wake": "wake_pj",
     },
+    riders={"compare": Rider("boost", lambda spec: 1, lambda spec: spec.boost_pj is not None)},
     statics={"leakage": Static("leakage_uw"), "bias": BIAS},
     programming={"write": "write_pj"},
 )

@@ -10,6 +10,8 @@ Where the keys live is `residency`:
   the arrays that compare one key in parallel); the dataflow refuses a table that needs more than there are.
 - `reloaded`: one set is enough; every visited node is fetched from the table store and written row by row.
 
+The descriptors lie in a memory of the controller: one word a node, written once, read at every visit.
+
 *Source:* tree of clustered keys and serial scan, arXiv 2307.07631 §III-C and §III-D. The paper has no
 controller: descriptors and their costs are ours.
 *Valid for:* trees with one root a table and one winner a node; descriptors held by the controller itself.
@@ -26,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from accelsim.cacti import SramTable
 from accelsim.component import (
     CLOCK,
     Component,
@@ -34,6 +37,7 @@ from accelsim.component import (
     NonNegative,
     Op,
     OpResult,
+    Programmed,
     ServedSpec,
     Static,
     per_input,
@@ -52,9 +56,14 @@ class LutControllerSpec(ServedSpec):
     Attributes:
         residency: where the keys live (module docstring).
         route_cycles: from a root or a winner to the first row address of the next node.
-        node_pj: one visited node: its descriptor, addresses, driving the query onto its set's lines, its
-            winner.
+        node_pj: one visited node: addresses, driving the query onto its set's lines, its winner.
         query_bit_pj: one bit of the query handed to the arrays' query register.
+        level_shift_pj: one bit of the query lifted to the supply of the arrays, at each visited node; null where they
+            have the logic's.
+        descriptor_bytes, descriptor_bits: capacity of the descriptor memory, and one descriptor.
+        table: where CACTI's tables give the next three.
+        descriptor_read_pj, descriptor_write_pj: one descriptor.
+        descriptor_leakage_uw, descriptor_gate_leakage_uw: of that memory; leakage_uw is of the rest.
         clock_pj: clock tree, a cycle.
     """
 
@@ -63,6 +72,14 @@ class LutControllerSpec(ServedSpec):
     route_cycles: Annotated[int, Field(ge=1, le=1000)]
     node_pj: NonNegative
     query_bit_pj: NonNegative
+    level_shift_pj: NonNegative | None = None
+    descriptor_bytes: Annotated[int, Field(ge=1, le=2**40)]
+    descriptor_bits: Annotated[int, Field(ge=1, le=4096)]
+    table: SramTable | None = None
+    descriptor_read_pj: NonNegative
+    descriptor_write_pj: NonNegative
+    descriptor_leakage_uw: NonNegative
+    descriptor_gate_leakage_uw: NonNegative | None = None
     clock_pj: NonNegative
 
 
@@ -164,12 +181,15 @@ def route(spec: LutControllerSpec, state: Tables, x: Visit, draws: Draws) -> OpR
         RangeError: if a node does not exist.
     """
     visited = x.node >= 0
-    activity = {"node": visited.astype(np.int64), "query_bit": np.where(visited, x.query_bits, 0)}
+    nodes = visited.astype(np.int64)
+    activity = {"node": nodes, "descriptor_read": nodes, "query_bit": np.where(visited, x.query_bits, 0)}
+    if spec.level_shift_pj is not None:
+        activity["level_shift"] = nodes * state.n_columns
     return OpResult(gather(state, x.node), activity, per_input(len(x.node), 0))
 
 
-def sets_needed(node_sizes: Sequence[int] | IntArray, n_rows: int, passes: int = 1) -> int:
-    """Sets of `n_rows` rows that hold every node: one node after the other, in node order.
+def rows_of_nodes(node_sizes: Sequence[int] | IntArray, n_rows: int, passes: int = 1) -> tuple[IntArray, int]:
+    """Where resident nodes lie in sets of `n_rows` rows: one node after the other, in node order.
 
     A node goes into the rest of the current set if it fits there whole; else it opens a new one. A node
     larger than a set fills as many as it takes.
@@ -178,21 +198,52 @@ def sets_needed(node_sizes: Sequence[int] | IntArray, n_rows: int, passes: int =
         node_sizes: keys of each node.
         n_rows: rows of an array.
         passes: rows one key takes, for keys that need more splits than a set has arrays.
+
+    Returns:
+        First row of each node, counted through all sets, `[n_nodes]` int64; and the sets that are taken.
     """
-    sets = rest = 0
-    for size in node_sizes:
+    first, sets, rest = np.zeros(len(node_sizes), dtype=np.int64), 0, 0
+    for node, size in enumerate(node_sizes):
         rows = int(size) * passes
         if rows > rest:
             opened = -(-rows // n_rows)
             sets, rest = sets + opened, opened * n_rows
+        first[node] = sets * n_rows - rest
         rest -= rows
-    return sets
+    return first, sets
+
+
+def program(spec: LutControllerSpec, n_nodes: int, draws: Draws) -> Programmed:
+    """Write the descriptors of all nodes, as they are read from the table store: its time is counted there.
+
+    Raises:
+        RangeError: if they do not fit.
+    """
+    room = 8 * spec.descriptor_bytes // spec.descriptor_bits
+    if n_nodes > room:
+        raise RangeError(f"descriptor_bytes: got {spec.descriptor_bytes}, room for {room} nodes, need {n_nodes}")
+    return Programmed(None, {"descriptor_write": n_nodes}, ())
+
+
+def sets_needed(node_sizes: Sequence[int] | IntArray, n_rows: int, passes: int = 1) -> int:
+    """Sets of `n_rows` rows that hold every node, laid out as `rows_of_nodes` does."""
+    return rows_of_nodes(node_sizes, n_rows, passes)[1]
 
 
 LUT_CONTROLLER = Component(
     name="lut_controller",
     spec=LutControllerSpec,
     ops={"route": Op(lambda spec: Delay(cycles=spec.route_cycles))},
-    actions={"node": "node_pj", "query_bit": "query_bit_pj"},
-    statics={"leakage": Static("leakage_uw"), "clock": CLOCK},
+    actions={
+        "node": "node_pj",
+        "query_bit": "query_bit_pj",
+        "level_shift": "level_shift_pj",
+        "descriptor_read": "descriptor_read_pj",
+    },
+    statics={
+        "leakage": Static("leakage_uw"),
+        "descriptor_leakage": Static("descriptor_leakage_uw"),
+        "clock": CLOCK,
+    },
+    programming={"descriptor_write": "descriptor_write_pj"},
 )

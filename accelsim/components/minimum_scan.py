@@ -56,7 +56,8 @@ class Codes(NamedTuple):
     """What the converters deliver.
 
     Attributes:
-        distances: `[n_inputs, k, n_format_splits]`.
+        distances: `[n_inputs, k, n_format_splits]`, in codes of the converters; below 0 where noise or an offset
+            lifts a sum above its level at no difference.
         valid: which keys exist, `[n_inputs, k]`.
         n_splits: arrays a key fills.
         conversions: codes a split, 1 or 2.
@@ -69,7 +70,7 @@ class Codes(NamedTuple):
 
 
 class Nearest(NamedTuple):
-    """Per input `[n_inputs]`: nearest key (index in its node), its distance, whether others are as near."""
+    """Per input `[n_inputs]`: nearest key (index in its node), its distance, whether others' totals are equal."""
 
     key: IntArray
     distance: IntArray

@@ -13,7 +13,8 @@ from typing import Annotated, Literal, TypeVar
 import numpy as np
 from pydantic import Field
 
-from accelsim.component import CLOCK, Component, Delay, IntArray, NonNegative, Op, OpResult, OrderedSpec, Static
+from accelsim.cacti import SramTable
+from accelsim.component import CLOCK, Component, Delay, IntArray, NonNegative, Op, OpResult, OrderedSpec, Rider, Static
 from accelsim.rng import Draws
 from accelsim.units import exact
 
@@ -26,17 +27,22 @@ class SramBufferSpec(OrderedSpec):
     Attributes:
         n_bytes: capacity.
         port_bits: bits moved by one access, of either port.
+        table: where CACTI's tables give what the spec leaves out of access_ns, read_pj, write_pj, area and leakage.
         access_ns: time from address to data.
         read_pj, write_pj: energy of one port word.
+        level_shift_pj: level shifter of one bit that goes into the memory (address, data to write) where it has a
+            supply of its own; null where it has the logic's.
         clock_pj: clock tree of one copy, a cycle.
     """
 
     component: Literal["sram_buffer"]
     n_bytes: Annotated[int, Field(ge=1, le=2**40)]
     port_bits: Annotated[int, Field(ge=8, le=65536)]
+    table: SramTable | None = None
     access_ns: NonNegative
     read_pj: NonNegative
     write_pj: NonNegative
+    level_shift_pj: NonNegative | None = None
     clock_pj: NonNegative
 
 
@@ -49,6 +55,15 @@ def words(spec: SramBufferSpec, n_bytes: Amount) -> Amount:
     return -(-n_bytes * 8 // spec.port_bits)
 
 
+def address_bits(spec: SramBufferSpec) -> int:
+    """Bits that select a port word."""
+    return (words(spec, spec.n_bytes) - 1).bit_length()
+
+
+def _has_shifters(spec: SramBufferSpec) -> bool:
+    return spec.level_shift_pj is not None
+
+
 def load(spec: SramBufferSpec, state: None, x: IntArray | int, draws: Draws) -> OpResult:
     """Read `x` port words, `[n_inputs]` (a plain number gives `[1]`, which broadcasts), one a cycle after the first."""
     n_words = np.atleast_1d(np.asarray(x, dtype=np.int64))
@@ -59,6 +74,10 @@ SRAM_BUFFER = Component(
     name="sram_buffer",
     spec=SramBufferSpec,
     ops={"load": Op(_access)},
-    actions={"read": "read_pj", "write": "write_pj"},
+    actions={"read": "read_pj", "write": "write_pj", "level_shift": "level_shift_pj"},
+    riders={
+        "read": Rider("level_shift", address_bits, _has_shifters),
+        "write": Rider("level_shift", lambda spec: address_bits(spec) + spec.port_bits, _has_shifters),
+    },
     statics={"leakage": Static("leakage_uw"), "clock": CLOCK},
 )

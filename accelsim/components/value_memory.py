@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from accelsim.cacti import SramTable
 from accelsim.component import (
     CLOCK,
     Component,
@@ -39,6 +40,7 @@ class ValueMemorySpec(ServedSpec):
     Attributes:
         n_bytes: of one bank.
         word_bits: bits of one access.
+        table: where CACTI's tables give what the spec leaves out of access_ns, read_pj, write_pj, area and leakage.
         access_ns: first word of a row.
         read_pj, write_pj: one word.
         clock_pj: clock tree of one bank, a cycle.
@@ -47,6 +49,7 @@ class ValueMemorySpec(ServedSpec):
     component: Literal["value_memory"]
     n_bytes: Annotated[int, Field(ge=1, le=2**40)]
     word_bits: Annotated[int, Field(ge=1, le=4096)]
+    table: SramTable | None = None
     access_ns: Positive
     read_pj: NonNegative
     write_pj: NonNegative
@@ -83,7 +86,7 @@ def program(spec: ValueMemorySpec, stored: tuple[int, int], draws: Draws) -> Pro
     if n_rows > room:
         raise RangeError(f"value_memory: got {n_rows} rows of {row_bits} bits, need at most {room}")
     writes = n_rows * words(spec, row_bits)
-    return Programmed(None, {"write": writes}, writes * exact(spec.access_ns))
+    return Programmed(None, {"write": writes}, ((writes, exact(spec.access_ns)),))
 
 
 def read(spec: ValueMemorySpec, state: None, x: IntArray, draws: Draws) -> OpResult:

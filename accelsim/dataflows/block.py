@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.chip import Instance
-from accelsim.component import OpResult, Programmed
+from accelsim.component import Delay, OpResult, Programmed
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
 from accelsim.rng import Draws
+from accelsim.units import exact
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,16 @@ class Outcome:
     counters: Mapping[str, IntArray] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What decides an input at the end, `[n]` each: class, whether its decision was tied, last job, counters."""
+
+    predicted: IntArray
+    tied: BoolArray
+    last: Handle
+    counters: Mapping[str, IntArray] = field(default_factory=dict)
+
+
 class Dataflow(Protocol):
     """Runs a workload on a chip. Made once a run and chip; programs what is stored when it is made."""
 
@@ -75,6 +86,16 @@ class Dataflow(Protocol):
 def at_port_rate(result: OpResult, words: int) -> OpResult:
     """The result of an op that moves `words` through a memory port, and cannot be quicker than a word a cycle."""
     return result._replace(extra_cycles=np.maximum(result.extra_cycles, words - 1))
+
+
+def stretched(instance: Instance, op: str, result: OpResult, extra_ns: npt.NDArray[np.float64]) -> OpResult:
+    """The result of an op that takes `extra_ns` `[n_inputs]` longer: added to its ns, then rounded up once."""
+    if not extra_ns.any():
+        return result
+    delay: Delay = instance.component.ops[op].latency(instance.spec)
+    base = delay.in_cycles(instance.hertz)
+    longer = [Delay(delay.cycles, delay.ns + exact(ns)).in_cycles(instance.hertz) - base for ns in extra_ns.tolist()]
+    return result._replace(extra_cycles=result.extra_cycles + np.array(longer, dtype=np.int64))
 
 
 def add_op(

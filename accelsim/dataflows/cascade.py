@@ -13,14 +13,13 @@ import numpy as np
 
 from accelsim.chip import Chip
 from accelsim.component import Programmed
-from accelsim.components import sram_buffer, vote
 from accelsim.dataflows.admit import admit
-from accelsim.dataflows.block import Block, Outcome, add_op, at_port_rate
-from accelsim.dataflows.cnn import CnnFrontEnd, CnnValues
-from accelsim.dataflows.hybrid import AcamBackEnd, Match
+from accelsim.dataflows.block import Answer, Block, Outcome
+from accelsim.dataflows.classify import argmax
+from accelsim.dataflows.cnn import CnnFrontEnd
+from accelsim.dataflows.hybrid import back_end
 from accelsim.dataflows.lookup import LookUp
 from accelsim.jobs import BoolArray, Handle, JobBuilder
-from accelsim.manifest import LOGIT_BYTES
 from accelsim.rng import Sample
 from accelsim.workload import Workload
 
@@ -36,7 +35,7 @@ class Cascade:
         self._lookup = LookUp(chip, workload, sample)
         self._front = CnnFrontEnd(chip, workload, sample)
         has_acam = workload.cnn.head == "acam"
-        self._back = AcamBackEnd(chip, workload, sample) if has_acam else None
+        self._back = back_end(chip, workload, sample) if has_acam else None
         self.programmed: Mapping[str, Programmed] = {
             **self._lookup.programmed,
             **self._front.programmed,
@@ -52,31 +51,15 @@ class Cascade:
         looked_up = self._lookup.decide(jobs, block, found, admitted, near)
         match = self._fall_back(jobs, block, found.last, admitted, found.far)
         predicted = np.where(near, looked_up.predicted, match.predicted)
-        return Outcome(predicted, np.where(near, looked_up.tied, match.tied | found.tied), near)
+        tied = np.where(near, looked_up.tied, match.tied | found.tied)
+        return Outcome(predicted, tied, near, {**found.counters, **match.counters})
 
     def _fall_back(
         self, jobs: JobBuilder, block: Block, given_up: Handle, admitted: Handle, far: BoolArray
-    ) -> Match:
+    ) -> Answer:
         values = self._front.values(block)
         moved = self._front.move_input(jobs, block, self._lookup.input_words, given_up, far)
         done = self._front.lay(jobs, block, values, moved, admitted, far)
         if self._back:
             return self._back.lay(jobs, block, values.features.astype(np.int8), [done], admitted, far)
-        return self._argmax(jobs, block, values, done, admitted, far)
-
-    def _argmax(
-        self,
-        jobs: JobBuilder,
-        block: Block,
-        values: CnnValues,
-        done: Handle,
-        admitted: Handle,
-        far: BoolArray,
-    ) -> Match:
-        instance = self._chip["vote"]
-        logits = values.features
-        words = sram_buffer.words(self._chip["buffer"].spec, logits.shape[1] * LOGIT_BYTES)
-        decided = vote.decide(instance.spec, "vote", logits.astype(np.int64), block.draws("vote"))
-        result, also = at_port_rate(decided, words), {"buffer.read": words}
-        last = add_op(jobs, instance, "decide", result, phase=FALLBACK, needs=[done, admitted], mask=far, also=also)
-        return Match(decided.y.winner, decided.y.tied, last)
+        return argmax(jobs, self._chip, block, values.features, done, admitted, FALLBACK, far)

@@ -9,7 +9,7 @@ of the layer before it; later loads follow in order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +20,8 @@ from accelsim.component import Programmed
 from accelsim.components import cnn_engine, post_unit, sram_buffer, weight_store
 from accelsim.dataflows.block import Block, add_op, at_port_rate
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
-from accelsim.manifest import LOGIT_BYTES, PIXEL_BITS, WEIGHT_BITS, ConvLayer, DenseLayer
+from accelsim.layer_weights import stored_bits
+from accelsim.manifest_cnn import LOGIT_BYTES, PIXEL_BITS, ConvLayer, DenseLayer
 from accelsim.mapping.tiling import Layer, Tile, tiles
 from accelsim.rng import Sample
 from accelsim.workload import Workload
@@ -31,7 +32,7 @@ class CnnValues:
     """What the network computes for a block.
 
     Attributes:
-        features: `[n, n_features]` int8 (head acam) or `[n, n_classes]` int32 logits (head argmax).
+        features: `[n, n_features]` int8 (head acam) or `[n, n_classes]` int32 logits (head argmax); head none: nothing.
         nonzero_macs: `[n, n_layers]` int64.
     """
 
@@ -62,36 +63,32 @@ class CnnFrontEnd:
 
     @property
     def input_bits(self) -> int:
-        """Bits of one input image as the chip receives it."""
+        """Bits of one input (an image, or a batch of them) as the chip receives it."""
         shape = self._cnn.input
-        return shape.channels * shape.height * shape.width * PIXEL_BITS
+        return self._cnn.batch * shape.channels * shape.height * shape.width * PIXEL_BITS
 
     @property
     def input_words(self) -> int:
-        """Buffer words of one input image."""
+        """Buffer words of one input."""
         return sram_buffer.words(self._chip["buffer"].spec, self.input_bits // 8)
 
     def _plan(self, index: int, layer: ConvLayer | DenseLayer) -> _Plan:
         engine, store = self._chip["engine"].spec, self._chip["weights"].spec
-        geometry = _geometry(layer)
+        shape = geometry(layer)
         cut = tiles(
-            geometry,
+            shape,
             n_pe_rows=engine.n_pe_rows,
             n_pe_cols=engine.n_pe_cols,
             weight_tile_bytes=engine.weight_tile_bytes,
             input_tile_bytes=engine.input_tile_bytes,
             psum_tile_bytes=engine.psum_tile_bytes,
+            n_images=self._cnn.batch,
         )
-        weights = self._workload.model[f"{layer.name}.weight"]
         bits = [
-            weight_store.stored_bits(
-                store, weights[tile.out_channels.start : tile.out_channels.stop], WEIGHT_BITS
-            )
-            if tile.first_of_group
-            else 0
+            stored_bits(store, self._workload, layer, tile.out_channels) if tile.first_of_group else 0
             for tile in cut
         ]
-        return _Plan(geometry, cut, tuple(bits), self._cnn.ends_at_accumulators(index))
+        return _Plan(shape, cut, tuple(bits), self._cnn.ends_at_accumulators(index))
 
     def values(self, block: Block) -> CnnValues:
         """Recorded features and MAC counts, or the network run on the block's pixels."""
@@ -132,7 +129,8 @@ class CnnFrontEnd:
     ) -> Handle:
         """The jobs of all layers; returns the last write.
 
-        The first load and the first fetch need `start`. Later ones need only the admission: they follow in order.
+        The first load and the first fetch need `start`. Later ones need only the admission: they follow in order. With
+        head none nothing comes after the last write, which then needs the admission too and so closes the input.
         """
         ready = start
         for index, plan in enumerate(self._plans):
@@ -168,16 +166,22 @@ class CnnFrontEnd:
             first = tile is plan.tiles[0]
             if tile.first_of_group:
                 fetched = self._fetch(jobs, block, bits, phase, fetch_after if first else admitted, mask)
+                n_weights = len(tile.out_channels) * plan.layer.weights_per_channel
+                jobs.count("engine", "weight_fill", phase, n_weights, mask)
             if tile.loads_input:
                 words = sram_buffer.words(chip["buffer"].spec, tile.input_bytes)
                 load = sram_buffer.load(chip["buffer"].spec, None, words, block.draws("buffer"))
                 needs = [ready if first else admitted]
-                loaded = add_op(jobs, chip["buffer"], "load", load, phase=phase, needs=needs, mask=mask)
+                fill = {"engine.input_fill": tile.input_bytes}
+                loaded = add_op(jobs, chip["buffer"], "load", load, phase=phase, needs=needs, mask=mask, also=fill)
             size = (tile.compute_cycles, tile.macs, active)
             work = cnn_engine.compute(chip["engine"].spec, None, size, block.draws("engine"))
             needs = [loaded, fetched]
-            computed = add_op(jobs, chip["engine"], "compute", work, phase=phase, needs=needs, mask=mask)
-            written = self._write_back(jobs, block, plan, tile, computed, mask)
+            moved = {"engine.psum_move": tile.outputs}
+            computed = add_op(jobs, chip["engine"], "compute", work, phase=phase, needs=needs, mask=mask, also=moved)
+            closes = self._cnn.head == "none" and plan is self._plans[-1] and tile is plan.tiles[-1]
+            needs = [computed, admitted] if closes else [computed]
+            written = self._write_back(jobs, block, plan, tile, needs, mask)
         return written
 
     def _fetch(
@@ -198,7 +202,7 @@ class CnnFrontEnd:
         block: Block,
         plan: _Plan,
         tile: Tile,
-        computed: Handle,
+        needs: list[Handle],
         mask: BoolArray | None,
     ) -> Handle:
         requantised = not plan.keeps_accumulators
@@ -214,17 +218,17 @@ class CnnFrontEnd:
             "write_back",
             result,
             phase=phase,
-            needs=[computed],
+            needs=needs,
             mask=mask,
             also=also,
         )
 
 
-def _geometry(layer: ConvLayer | DenseLayer) -> Layer:
+def geometry(layer: ConvLayer | DenseLayer) -> Layer:
     """The manifest's layer as the mapping sees it; a dense layer is a 1 x 1 convolution of a single pixel."""
     if layer.op == "dense":
         return Layer(layer.name, "dense", layer.in_features, layer.out_features, 1, 1, 1, 1, 0, 1, layer.relu)
-    return Layer(**layer.model_dump())
+    return Layer(**layer.model_dump(include={field.name for field in fields(Layer)}))
 
 
 def _shares(nonzero: IntArray, macs: list[int]) -> list[IntArray]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from accelsim import key_layout
 from accelsim.chip import Chip
 from accelsim.component import OpResult, Programmed, per_input
 from accelsim.components import (
@@ -27,7 +28,7 @@ from accelsim.components import (
 from accelsim.dataflows.block import Block, add_op
 from accelsim.dataflows.table_walk import Bits, TableWalk, Winner, phase_of
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
-from accelsim.manifest import PIXEL_BITS
+from accelsim.manifest_cnn import PIXEL_BITS
 from accelsim.rng import Sample
 from accelsim.workload import Workload
 
@@ -41,12 +42,14 @@ class Found:
         far: whether a glimpse lay beyond its threshold.
         tied: whether a nearest key was not the only one.
         last: the last lookup job.
+        counters: as in `Outcome`: conversions that saturated, where converters can.
     """
 
     ballot: Any
     far: BoolArray
     tied: BoolArray
     last: Handle
+    counters: Mapping[str, IntArray]
 
 
 class Verdict(NamedTuple):
@@ -62,7 +65,7 @@ class LookUp:
 
     def __init__(self, chip: Chip, workload: Workload, sample: Sample) -> None:
         self._chip, self._workload, self._mbi = chip, workload, workload.mbi
-        self._walk = TableWalk(chip, workload)
+        self._walk = TableWalk(chip, workload, sample)
         self._geometry = [self._glimpse_geometry(index) for index in range(len(self._mbi.glimpses))]
         self.programmed: Mapping[str, Programmed] = self._program(sample)
 
@@ -95,11 +98,14 @@ class LookUp:
         n_rows = len(self._workload.model["value_hidden"])
         draws = {name: sample.draws(name) for name in ("arrays", "tables", "values")}
         store, key_bits, value_bits = chip["tables"].spec, n_keys * self._mbi.key_bits, n_rows * self._mbi.value_bits
+        controller, n_nodes = chip["controller"].spec, len(self._workload.model["node_start"]) - 1
+        value_bits += n_nodes * controller.descriptor_bits  # what is read at power-up whatever the residency
         written = weight_store.program(store, key_bits + value_bits, draws["tables"])
         read = weight_store.read_once(store, value_bits + (key_bits if self._walk.resident else 0))
         rows = (n_rows, self._mbi.value_bits)
         programmed = {
-            "tables": Programmed(written.state, {**written.activity, **read.activity}, written.time_ns + read.time_ns),
+            "tables": Programmed(written.state, {**written.activity, **read.activity}, written.steps + read.steps),
+            "controller": lut_controller.program(controller, n_nodes, sample.draws("controller")),
             "values": value_memory.program(chip["values"].spec, rows, draws["values"]),
         }
         if self._walk.resident:
@@ -124,6 +130,7 @@ class LookUp:
         mbi, n = self._mbi, block.size
         active = np.ones(n, dtype=bool)
         far, tied = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        saturated = np.zeros(n, dtype=np.int64)
         first_hidden = lut_controller.unpack_bits(self._workload.model["hidden_init"], mbi.hidden_bits)
         hidden: Bits = np.repeat(first_hidden[None], n, axis=0)
         previous: Bits | None = None
@@ -133,7 +140,7 @@ class LookUp:
             extract_after = last if abort_at_first_far else admitted
             patch, seen = self._extract(jobs, block, glimpse, extract_after, active)
             query = np.concatenate((patch, hidden), axis=1)
-            toggles = distance_array.query_toggles(self._walk.layout, query, previous)
+            toggles = key_layout.query_toggles(self._walk.layout, query, previous)
             jobs.count("arrays", "query_toggle", phase_of(glimpse), toggles, active)
             distance = np.zeros(n, dtype=np.int64)
             written = hidden.copy()
@@ -144,12 +151,13 @@ class LookUp:
                 last = jobs.latest([last, taken_in])
                 distance += np.where(active, winner.distance, 0)
                 tied |= winner.tied & active
+                saturated += winner.saturated
             hidden, previous = written, query
             if thresholds is not None:
                 jobs.count("scan", "compare", phase_of(glimpse), 1, active)
-                far |= active & (distance > thresholds[glimpse])
+                far |= active & (distance > self._walk.threshold_codes(glimpse, thresholds[glimpse]))
                 active = active & ~far if abort_at_first_far else active
-        return Found(ballot, far, tied, last)
+        return Found(ballot, far, tied, last, {"adc.saturated": saturated} if self._walk.can_saturate else {})
 
     def _extract(
         self, jobs: JobBuilder, block: Block, glimpse: int, after: Handle, active: BoolArray

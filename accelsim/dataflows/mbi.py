@@ -29,4 +29,4 @@ class Mbi:
         admitted = admit(jobs, self._chip, block, self._lookup.input_bits, "pixels", self._lookup.input_words)
         found = self._lookup.lay(jobs, block, admitted)
         verdict = self._lookup.decide(jobs, block, found, admitted)
-        return Outcome(verdict.predicted, verdict.tied, np.ones(block.size, dtype=bool))
+        return Outcome(verdict.predicted, verdict.tied, np.ones(block.size, dtype=bool), found.counters)

@@ -16,6 +16,7 @@ from accelsim.component import per_input
 from accelsim.components import adc, distance_array, lut_controller, minimum_scan, weight_store
 from accelsim.dataflows.block import Block, add_op
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
+from accelsim.rng import Sample
 from accelsim.workload import Workload
 
 NOWHERE = -1
@@ -24,12 +25,29 @@ Bits = npt.NDArray[np.uint8]
 
 
 class Winner(NamedTuple):
-    """A table's answer to a query, `[n]` each: value row (-1: not searched), distance, tie, last job."""
+    """A table's answer to a query, `[n]` each.
+
+    Attributes:
+        row: value row (-1: not searched).
+        distance: in codes of the converters.
+        tied: whether another key of a node on the way had the same total.
+        saturated: conversions that saturated.
+        last: last job.
+    """
 
     row: IntArray
     distance: IntArray
     tied: BoolArray
+    saturated: IntArray
     last: Handle
+
+
+class _At(NamedTuple):
+    """Where a search is: glimpse, access (which of an input's node visits this is), node of each input (-1: none)."""
+
+    glimpse: int
+    access: str
+    node: IntArray
 
 
 class TableWalk:
@@ -37,10 +55,10 @@ class TableWalk:
 
     Attributes:
         layout: how a key lies in the arrays.
-        resident: whether the arrays hold all keys.
+        resident: whether the arrays hold all keys; else every node is written into the same first rows.
     """
 
-    def __init__(self, chip: Chip, workload: Workload) -> None:
+    def __init__(self, chip: Chip, workload: Workload, sample: Sample) -> None:
         arrays, mbi = workload.model, workload.mbi
         self._chip, self._workload, self._mbi = chip, workload, mbi
         self._tables = lut_controller.Tables(arrays["keys"], arrays["key_next"], arrays["node_start"], mbi.key_bits)
@@ -49,6 +67,27 @@ class TableWalk:
         self.resident: bool = chip["controller"].spec.residency == "resident"
         self._passes = distance_array.passes(spec, self.layout)
         self._rounds = adc.rounds(chip["adc"].spec, self.layout.n_splits)
+        self._arrays = distance_array.build(spec, self.layout, sample.draws("arrays"))
+        self._converters = self._calibrate(sample)
+        sizes = self._tables.node_sizes
+        placed = lut_controller.rows_of_nodes(sizes, spec.n_rows, self._passes)[0]
+        self._first_row = placed if self.resident else np.zeros_like(placed)
+
+    def _calibrate(self, sample: Sample) -> adc.Converters | None:
+        cells, spec = self._arrays.cells, self._chip["adc"].spec
+        if cells is None:
+            return None
+        return adc.calibrate(spec, cells.zero_v, self.layout.split_of_array, sample.draws("adc"))
+
+    @property
+    def can_saturate(self) -> bool:
+        """Whether the converters have a range."""
+        return self._converters is not None
+
+    def threshold_codes(self, glimpse: int, distance: int) -> int:
+        """The largest sum of a glimpse's winning distances, in codes, that is not beyond `distance` units."""
+        weights = self._workload.model["split_weights"][glimpse]
+        return adc.threshold_codes(self._chip["adc"].spec, self._converters, distance, weights, self._mbi.n_tables)
 
     def search(
         self,
@@ -66,6 +105,7 @@ class TableWalk:
         node = np.where(active, root, NOWHERE)
         row, distance = np.full(n, NOWHERE), np.zeros(n, dtype=np.int64)
         tied, last = np.zeros(n, dtype=bool), needs[-1]
+        saturated, level = np.zeros(n, dtype=np.int64), 0
         # The query register is loaded once a glimpse, for its first table's root.
         query_bits = per_input(n, self.layout.n_columns if table == 0 else 0)
         while (node >= 0).any():
@@ -79,14 +119,16 @@ class TableWalk:
             )
             if not self.resident:
                 self._reload(jobs, block, phase, routed.y.valid, ready, visited)
-            nearest, scanned = self._scan(jobs, block, glimpse, query, routed.y, ready, visited)
+            at = _At(glimpse, f"{glimpse}.{table}.{level}", node)
+            nearest, clipped, scanned = self._scan(jobs, block, at, query, routed.y, ready)
             step = lut_controller.next_node(self._tables, node, nearest.key)
             arrived = step.row >= 0
             row, distance = np.where(arrived, step.row, row), np.where(arrived, nearest.distance, distance)
             tied |= nearest.tied & visited
+            saturated += clipped
             last = jobs.latest([last, scanned])
-            needs, query_bits, node = [last], per_input(n, 0), step.node
-        return Winner(row, distance, tied, last)
+            needs, query_bits, node, level = [last], per_input(n, 0), step.node, level + 1
+        return Winner(row, distance, tied, saturated, last)
 
     def _reload(
         self, jobs: JobBuilder, block: Block, phase: str, valid: BoolArray, routed: Handle, visited: BoolArray
@@ -112,25 +154,20 @@ class TableWalk:
         )
 
     def _scan(
-        self,
-        jobs: JobBuilder,
-        block: Block,
-        glimpse: int,
-        query: Bits,
-        node: lut_controller.NodeKeys,
-        ready: Handle,
-        visited: BoolArray,
-    ) -> tuple[minimum_scan.Nearest, Handle]:
-        """Compares, converts and scans every key of a node; returns the nearest and the last scan job."""
-        chip, phase = self._chip, phase_of(glimpse)
-        valid, n_splits = node.valid, self.layout.n_splits
+        self, jobs: JobBuilder, block: Block, at: _At, query: Bits, keys: lut_controller.NodeKeys, ready: Handle
+    ) -> tuple[minimum_scan.Nearest, IntArray, Handle]:
+        """Compares, converts and scans every key of a node; returns the nearest, saturations, and the last scan job."""
+        chip, phase, visited = self._chip, phase_of(at.glimpse), at.node >= 0
+        valid, n_splits = keys.valid, self.layout.n_splits
         arrays, converter, scan = chip["arrays"], chip["adc"], chip["scan"]
-        comparison = distance_array.Comparison(query, node.bits, valid)
-        compared = distance_array.compare(arrays.spec, self.layout, comparison, block.draws("arrays"))
-        sums = adc.Sums(compared.y, valid, n_splits)
-        converted = adc.convert(converter.spec, None, sums, block.draws("adc"))
-        codes = minimum_scan.Codes(converted.y, valid, n_splits, converter.spec.conversions_per_compare)
-        weights = self._workload.model["split_weights"][glimpse]
+        row = np.where(visited, self._first_row[at.node], 0)
+        comparison = distance_array.Comparison(query, keys.bits, valid, at.node, row)
+        compared = distance_array.compare(arrays.spec, self._arrays, comparison, block.draws("arrays"))
+        bank = row // arrays.spec.n_rows * converter.spec.count // arrays.spec.n_sets
+        sums = adc.Sums(compared.y, valid, n_splits, bank, at.access)
+        converted = adc.convert(converter.spec, self._converters, sums, block.draws("adc"))
+        codes = minimum_scan.Codes(converted.y.distances, valid, n_splits, converter.spec.conversions_per_compare)
+        weights = self._workload.model["split_weights"][at.glimpse]
         scanned = minimum_scan.accumulate(scan.spec, weights, codes, block.draws("scan"))
         for name, result in (("arrays", compared), ("adc", converted), ("scan", scanned)):
             for action, count in result.activity.items():
@@ -154,7 +191,7 @@ class TableWalk:
                     mask=exists,
                 )
             last = jobs.latest([last, handle])
-        return scanned.y, last
+        return scanned.y, converted.y.saturated, last
 
 
 def phase_of(glimpse: int) -> str:

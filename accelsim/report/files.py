@@ -1,4 +1,4 @@
-"""The files of a run: `summary.json`, `inputs.parquet`, `energy.csv`.
+"""The files of a run: `summary.json`, `inputs.parquet`, `energy.csv`, `report.md`.
 
 Each is written whole under a temporary name; only when all are on disk are they renamed, so that a run that fails or is
 stopped leaves earlier results as they were.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, fields
+from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ import pyarrow.parquet as pq
 
 from accelsim.account import LedgerRow
 from accelsim.errors import OutputError
+from accelsim.report.ledger import mean_ledger
+from accelsim.report.markdown import report
 from accelsim.run import ChipRun, Run
 
 
@@ -50,7 +53,7 @@ def require_writable(folder: Path) -> None:
 
 
 def write_run(run: Run, summary: dict[str, Any], folder: Path) -> list[Path]:
-    """Writes the three files into `folder`, which is made where it is missing.
+    """Writes the four files into `folder`, which is made where it is missing.
 
     Returns:
         Their paths.
@@ -58,14 +61,36 @@ def write_run(run: Run, summary: dict[str, Any], folder: Path) -> list[Path]:
     Raises:
         OutputError: if one of them cannot be written; earlier results are then untouched.
     """
-    writers: dict[str, Callable[[Path], None]] = {
-        "summary.json": lambda path: _write_summary(summary, path),
-        "inputs.parquet": lambda path: _write_inputs(run, path),
-        "energy.csv": lambda path: _write_energy(run, path),
-    }
+    ledger = mean_ledger(run)
+    return write_files(
+        folder,
+        {
+            "summary.json": lambda path: write_json(summary, path),
+            "inputs.parquet": lambda path: _write_inputs(run, path),
+            "energy.csv": lambda path: _write_energy(ledger, path),
+            "report.md": lambda path: write_text(report(summary, ledger), path),
+        },
+    )
+
+
+def write_files(folder: Path, writers: Mapping[str, Callable[[Path], None]]) -> list[Path]:
+    """Writes files into `folder`, which is made where it is missing: all of them, or none.
+
+    Args:
+        writers: name of a file → what writes it at a path.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        OutputError: if one of them cannot be written; earlier files are then untouched.
+    """
     made: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for target in (folder / name for name in writers):
+            if target.is_dir():  # else found when some of the files have been renamed
+                raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
         for name, write in writers.items():
             temporary = folder / f".{name}.{os.getpid()}.tmp"
             made.append(temporary)
@@ -82,8 +107,14 @@ def write_run(run: Run, summary: dict[str, Any], folder: Path) -> list[Path]:
     return [folder / name for name in writers]
 
 
-def _write_summary(summary: dict[str, Any], path: Path) -> None:
-    path.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+def write_json(data: dict[str, Any], path: Path) -> None:
+    """Writes JSON that has no NaN and no infinity."""
+    write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Writes UTF-8 text."""
+    path.write_text(text, encoding="utf-8")
 
 
 def _write_inputs(run: Run, path: Path) -> None:
@@ -116,35 +147,9 @@ def _inputs_table(run: Run, index: int, chip: ChipRun) -> Any:
     )
 
 
-def _write_energy(run: Run, path: Path) -> None:
+def _write_energy(ledger: Sequence[LedgerRow], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([field.name for field in fields(LedgerRow)])
-        for row in mean_ledger(run):
+        for row in ledger:
             writer.writerow(astuple(row))
-
-
-def mean_ledger(run: Run) -> list[LedgerRow]:
-    """The ledger of the run's inputs; with several chips, the mean over the chips."""
-    if len(run.chips) == 1:
-        return run.chips[0].ledger
-    n_chips = len(run.chips)
-    counts: dict[LedgerRow, list[float]] = {}
-    sites: dict[tuple[str, str, str], LedgerRow] = {}
-    for chip in run.chips:
-        for row in chip.ledger:
-            first = sites.setdefault((row.instance, row.action, row.phase), row)
-            counts.setdefault(first, []).append(row.count)
-    return [
-        LedgerRow(
-            row.instance,
-            row.action,
-            row.phase,
-            sum(values) / n_chips,
-            row.unit_pj,
-            sum(values) / n_chips * row.unit_pj,
-            row.basis,
-            row.source,
-        )
-        for row, values in counts.items()
-    ]

@@ -7,18 +7,21 @@ from pathlib import Path
 
 from accelsim.chip import Chip, Instance, build_chip
 from accelsim.errors import AccelsimError
+from accelsim.ideal import ideal_parts
+from accelsim.report.words import by_instance
 from accelsim.spec import load_spec, not_charged
 from accelsim.workload import Workload, load_workload
 from accelsim.workload_fit import fit_problems
 
+_NO_ACCURACY = {"recorded": "none (labels carry no meaning)", "shapes": "not evaluated (shape-only workload)"}
 _HEADINGS = ("instance", "component", "die", "clock", "count", "op", "latency", "interval", "slack_ns")
 
 
 def overview(file: str, chip: Chip) -> str:
-    """The chip's kind, clocks, instances with delays of ops in cycles, and what it does not charge."""
+    """The chip's kind, clocks, instances with delays of ops in cycles, what it does not charge, what is ideal."""
     spec = chip.spec
     clocks = ", ".join(f"{name} {clock.clock_mhz:g} MHz" for name, clock in spec.clocks.items())
-    free = not_charged(spec)
+    free, ideal = not_charged(spec), ideal_parts(spec)
     rows = [row for instance in chip.instances.values() for row in _rows(instance)]
     return "\n".join(
         [
@@ -28,6 +31,7 @@ def overview(file: str, chip: Chip) -> str:
             columns([_HEADINGS, *rows]),
             "",
             f"not charged: {', '.join(free) if free else 'nothing'}",
+            f"ideal (no imperfection modelled): {by_instance(ideal) if ideal else 'nothing'}",
         ]
     )
 
@@ -84,6 +88,6 @@ def _workload_table(folder: Path, workloads: Sequence[Workload]) -> str:
     for workload in workloads:
         manifest = workload.manifest
         measured = manifest.accuracy.measured
-        accuracy = "none (labels carry no meaning)" if measured is None else f"{measured:.2%}"
+        accuracy = _NO_ACCURACY[manifest.content] if measured is None else f"{measured:.2%}"
         rows.append((manifest.name, manifest.kind, manifest.method, str(workload.n_inputs), accuracy))
     return f"{folder}\n{columns(rows)}"

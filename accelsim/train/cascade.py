@@ -110,7 +110,7 @@ def train_cascade(
             "command": f"accelsim train cascade --epochs {epochs} --seed {seed}",
             "epochs": epochs,
             "seed": seed,
-            "tables_sha256": tables.manifest.files.model,
+            "tables_sha256": tables.manifest.hashes["model.safetensors"],
             "fitted_images": len(split.fitted.labels),
             "validation_images": len(split.validation.labels),
             "validation_accuracy_mbi_only": float(validation.by_tables.mean()),

@@ -5,11 +5,10 @@ quantise it to int8 (`quantise.py`), binarise each feature at its mean, one temp
 Two networks compete on the validation images: the softmax student as it is (method `mean_threshold`), and the
 same after a fine-tuning on the template match itself (`template_finetune`, `template_objective.py`).
 
-Choices: the last tenth of the training images (5,000) is for validation; fine-tuning takes an eighth of the
-epochs, at a peak rate of 0.1 (of 0.02, 0.05 and 0.1 the best on validation images) and a warm-up of a
-tenth; 500 training images calibrate the activation scales; thresholds and templates come from the training
-images as they are. The test images are read once, at the end, by the network and templates that validation
-chose.
+Choices, beside those of `student_data.py`: fine-tuning takes an eighth of the epochs, at a peak rate of 0.1 (of
+0.02, 0.05 and 0.1 the best on validation images) and a warm-up of a tenth; thresholds and templates come from
+the training images as they are. The test images are read once, at the end, by the network and templates that
+validation chose.
 """
 
 from __future__ import annotations
@@ -22,43 +21,28 @@ from typing import Any
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
 
-from accelsim.datasets import ImageSet, load_cifar10, to_grey
-from accelsim.errors import RangeError
-from accelsim.train.quantise import (
-    FloatLayer,
-    IntegerLayer,
-    evaluate,
-    fold_batch_norm,
-    quantise,
-    to_arrays,
-    to_manifest,
-)
+from accelsim.train.quantise import IntegerLayer, evaluate, to_arrays
 from accelsim.train.save import save_workload
-from accelsim.train.student import (
-    CONV_LAYERS,
-    INPUT_OFFSET,
-    INPUT_SCALE,
-    N_CLASSES,
-    N_FEATURES,
-    Recipe,
-    SoftmaxObjective,
-    build_student,
-    fit,
-    softmax_accuracy,
+from accelsim.train.student import N_CLASSES, N_FEATURES, Recipe, fit, softmax_accuracy
+from accelsim.train.student_data import (
+    Images,
+    Split,
+    cnn_entry,
+    dataset_entry,
+    integer_input,
+    integer_softmax_accuracy,
+    load_split,
+    load_test,
+    quantised,
+    train_student,
 )
 from accelsim.train.template_objective import TemplateObjective
 from accelsim.train.templates import TEMPLATE_RULES, Bits, Thresholds, accuracy, mean_thresholds
 
-VALIDATION_SHARE = 10
 FINETUNE_SHARE = 8
 FINETUNE_RATE = 0.1
 FINETUNE_WARMUP = 0.1
-CALIBRATION_IMAGES = 500
-MIN_IMAGES = 100
-"""The first hundred images hold every class."""
-IMAGE_SHAPE = (1, 32, 32)
 
 METHODS = {
     "mean_threshold": "Grey CIFAR-10 by the reconstructed student of arXiv 2502.10089, trained on softmax "
@@ -71,14 +55,6 @@ RULES = {
     "majority": "a template bit is the majority of its class's training bits.",
     "class_mean": "a template bit is whether its class's mean feature exceeds the threshold.",
 }
-
-
-@dataclass(frozen=True)
-class Images:
-    """pixels: [n, 32, 32] uint8, grey; labels: [n] int64."""
-
-    pixels: Tensor
-    labels: Tensor
 
 
 @dataclass(frozen=True)
@@ -112,11 +88,10 @@ def train_hybrid(
         RangeError: if there are no epochs, or fewer than 100 images, to train on.
         OutputError: if `out` or the checkpoint cannot be written.
     """
-    if epochs < 1 or (limit is not None and limit < MIN_IMAGES):
-        raise RangeError(f"got {epochs} epochs of {limit} images, need at least 1 of {MIN_IMAGES}")
-    training, validation = _split(_images(load_cifar10(data_root, train=True).first(limit)))
-    student, tuned = _train(training, validation, epochs, seed, checkpoint)
-    integers, tuned_integers = _quantised(student, training), _quantised(tuned, training)
+    split = load_split(data_root, epochs, limit)
+    training, validation = split.training, split.validation
+    student, tuned = _train(split, epochs, seed, checkpoint)
+    integers, tuned_integers = quantised(student, training), quantised(tuned, training)
     candidates = [
         _candidate("mean_threshold", integers[:-1], training, validation),
         _candidate("template_finetune", tuned_integers[:-1], training, validation),
@@ -124,7 +99,7 @@ def train_hybrid(
     best = max(candidates, key=lambda candidate: candidate.validation)
     measured = {
         "validation_accuracy_student": softmax_accuracy(student, validation.pixels, validation.labels),
-        "validation_accuracy_student_int8": _softmax_accuracy(integers, validation),
+        "validation_accuracy_student_int8": integer_softmax_accuracy(integers, validation),
         **{f"validation_accuracy_{candidate.method}": candidate.validation for candidate in candidates},
     }
     training_entry = {
@@ -138,43 +113,19 @@ def train_hybrid(
         **measured,
         "torch_version": str(torch.__version__),
     }
-    _save(out, best, _images(load_cifar10(data_root, train=False).first(limit)), training_entry)
-
-
-def _images(found: ImageSet) -> Images:
-    return Images(torch.from_numpy(to_grey(found.images)), torch.from_numpy(found.labels).long())
-
-
-def _split(images: Images) -> tuple[Images, Images]:
-    """Training and validation images; the latter are the last tenth."""
-    n_training = len(images.labels) - len(images.labels) // VALIDATION_SHARE
-    return (
-        Images(images.pixels[:n_training], images.labels[:n_training]),
-        Images(images.pixels[n_training:], images.labels[n_training:]),
-    )
+    _save(out, best, load_test(data_root, limit), training_entry)
 
 
 def _finetune_recipe(epochs: int, seed: int) -> Recipe:
     return Recipe(max(1, epochs // FINETUNE_SHARE), seed, peak_rate=FINETUNE_RATE, warmup=FINETUNE_WARMUP)
 
 
-def _train(
-    training: Images, validation: Images, epochs: int, seed: int, checkpoint: Path | None
-) -> tuple[Any, Any]:
+def _train(split: Split, epochs: int, seed: int, checkpoint: Path | None) -> tuple[Any, Any]:
     """The softmax student and its fine-tuned copy."""
+    training, validation = split.training, split.validation
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
-        student = build_student(seed)
-        fit(
-            student,
-            training.pixels,
-            training.labels,
-            Recipe(epochs, seed),
-            SoftmaxObjective(),
-            validate=lambda: softmax_accuracy(student, validation.pixels, validation.labels),
-            progress=progress,
-            checkpoint=checkpoint,
-        )
+        student = train_student(split, epochs, seed, checkpoint, progress)
         tuned = copy.deepcopy(student)
         objective = TemplateObjective(tuned, training.pixels, training.labels)
         fit(
@@ -190,38 +141,10 @@ def _train(
     return student, tuned
 
 
-def _float_layers(student: Any) -> list[FloatLayer]:
-    """The student's layers, batch norm folded; the last is the softmax layer."""
-    modules = list(student)
-    layers: list[FloatLayer] = []
-    shape: tuple[int, ...] = IMAGE_SHAPE
-    for index, (name, _, _, stride, padding) in enumerate(CONV_LAYERS):
-        weight, bias = fold_batch_norm(*modules[3 * index : 3 * index + 2])
-        layers.append(FloatLayer(name, weight, bias, shape, stride, padding))
-        shape = layers[-1].out_shape
-    softmax = modules[-1]
-    return [
-        *layers,
-        FloatLayer(
-            "softmax", softmax.weight.detach(), softmax.bias.detach(), (N_FEATURES,), relu=False, final=True
-        ),
-    ]
-
-
-def _integer_input(images: Images) -> Tensor:
-    """[n, 1, 32, 32] int8 as the workload format has it, with shift 0."""
-    return (images.pixels.short() - INPUT_OFFSET).to(torch.int8).unsqueeze(1)
-
-
-def _quantised(student: Any, training: Images) -> list[IntegerLayer]:
-    """All layers, the softmax last, calibrated on the first training images."""
-    return quantise(_float_layers(student), _integer_input(training)[:CALIBRATION_IMAGES], INPUT_SCALE)
-
-
 def _candidate(method: str, layers: list[IntegerLayer], training: Images, validation: Images) -> Candidate:
     """Thresholds and templates from the training images, by the rule that validation likes best."""
-    features, _ = evaluate(layers, _integer_input(training), description=f"{method}: training features")
-    unseen, _ = evaluate(layers, _integer_input(validation))
+    features, _ = evaluate(layers, integer_input(training), description=f"{method}: training features")
+    unseen, _ = evaluate(layers, integer_input(validation))
     labels, unseen_labels = (images.labels.numpy().astype(np.uint8) for images in (training, validation))
     thresholds = mean_thresholds(features)
 
@@ -233,14 +156,9 @@ def _candidate(method: str, layers: list[IntegerLayer], training: Images, valida
     return max(map(by, TEMPLATE_RULES), key=lambda candidate: candidate.validation)
 
 
-def _softmax_accuracy(layers: list[IntegerLayer], images: Images) -> float:
-    logits, _ = evaluate(layers, _integer_input(images))
-    return float((logits.argmax(axis=1) == images.labels.numpy()).mean())
-
-
 def _save(out: Path, best: Candidate, test: Images, training_entry: dict[str, Any]) -> None:
     """Record the test images and write the folder."""
-    features, nonzero_macs = evaluate(best.layers, _integer_input(test), description="recording test images")
+    features, nonzero_macs = evaluate(best.layers, integer_input(test), description="recording test images")
     labels = test.labels.numpy().astype(np.uint8)
     manifest = {
         "schema_version": 1,
@@ -248,23 +166,13 @@ def _save(out: Path, best: Candidate, test: Images, training_entry: dict[str, An
         "kind": "hybrid",
         "method": best.method,
         "description": METHODS[best.method] + RULES[best.rule],
-        "dataset": {
-            "name": "CIFAR-10 greyscale",
-            "split": "test",
-            "n_inputs": len(labels),
-            "n_classes": N_CLASSES,
-        },
+        "dataset": dataset_entry(len(labels)),
         "training": training_entry,
         "accuracy": {
             "measured": accuracy(features, labels, best.thresholds, best.templates),
             "note": "CIFAR-10 test images, read once; int8 network, ideal template match",
         },
-        "cnn": {
-            "input": {"channels": 1, "height": 32, "width": 32, "offset": INPUT_OFFSET, "shift": 0},
-            "grey": True,
-            "head": "acam",
-            "layers": [to_manifest(layer.shape) for layer in best.layers],
-        },
+        "cnn": cnn_entry(best.layers, "acam"),
         "acam": {
             "n_features": N_FEATURES,
             "n_rows": N_CLASSES,

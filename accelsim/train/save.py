@@ -32,7 +32,19 @@ def save_workload(folder: Path, manifest: Mapping[str, Any], model: Arrays, eval
     arrays = {"model.safetensors": _packed(model), "eval.safetensors": _packed(evaluation)}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in arrays.items()}
     text = yamlfile.dump({**manifest, "files": hashes})
-    contents = {**arrays, "manifest.yaml": text.encode()}
+    _write_folder(folder, {**arrays, "manifest.yaml": text.encode()})
+
+
+def save_shapes(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of a shape-only workload into `folder`, made when absent.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+    """
+    _write_folder(folder, {"manifest.yaml": yamlfile.dump(dict(manifest)).encode()})
+
+
+def _write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write_all(folder, contents)

@@ -67,7 +67,9 @@ def test_counts_equal_brute_force(features, combine):
     x = rng.integers(0, 4, (7, features), dtype=np.uint8)
     state = program(spec, (low, high), ONCE).state
     expected = [[np.sum((lo <= row) & (row <= hi)) for lo, hi in zip(low, high, strict=True)] for row in x]
-    assert search(spec, state, x, DRAWS).y.tolist() == expected
+    found = search(spec, state, x, DRAWS).y
+    assert found.counts.tolist() == expected
+    assert found.error is None
 
 
 @settings(max_examples=50, deadline=None)
@@ -79,7 +81,7 @@ def test_any_geometry(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     low, high = templates(rng, rows, features, 256)
     x = rng.integers(0, 256, (n, features), dtype=np.uint8)
-    y, activity, extra_cycles = search(spec, program(spec, (low, high), ONCE).state, x, DRAWS)
+    (y, _, _), activity, extra_cycles = search(spec, program(spec, (low, high), ONCE).state, x, DRAWS)
     expected = ((low[None] <= x[:, None]) & (x[:, None] <= high[None])).sum(axis=2)
     assert np.array_equal(y, expected)
     assert ((y >= 0) & (y <= features)).all()
@@ -119,7 +121,7 @@ def test_energy_by_hand():
     result = search(
         spec, program(spec, (low, high), ONCE).state, np.array([[1, 0, 1]], dtype=np.uint8), DRAWS
     )
-    assert result.y.tolist() == [[1, 2]]
+    assert result.y.counts.tolist() == [[1, 2]]
     assert {action: counts.tolist() for action, counts in result.activity.items()} == {
         "match": [1 + 2 + 2],
         "mismatch": [2 + 1],
@@ -156,7 +158,7 @@ def test_programming_by_hand(cell, devices):
     low = np.zeros((3, 700), dtype=np.uint8)
     programmed = program(spec, (low, low), ONCE)
     assert programmed.activity == {"pulse": 3 * 784 * devices * 10}
-    assert programmed.time_ns == 3 * 784 * devices * 10 * 50
+    assert programmed.steps == ((3 * 784 * devices * 10, 50),)
     assert ACAM_ARRAY.programming == {"pulse": "pulse_pj"}
 
 

@@ -32,6 +32,9 @@ FIELDS = {
     "zero_gating": True,
     "mac_pj": 1.5,
     "mac_gated_pj": 0.5,
+    "weight_fill_pj": 0.3,
+    "input_fill_pj": 0.2,
+    "psum_move_pj": 0.4,
     "clock_pj_per_pe": 1250.0,
     "clock_gated": False,
 }

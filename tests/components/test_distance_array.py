@@ -12,15 +12,15 @@ from accelsim.components.distance_array import (
     DISTANCE_ARRAY,
     Comparison,
     DistanceArraySpec,
+    build,
     compare,
-    distances,
     passes,
     program,
-    query_toggles,
     split_layout,
     write_row,
 )
 from accelsim.errors import RangeError
+from accelsim.key_layout import cell_bits, distances, query_toggles
 from accelsim.rng import Draws
 
 DRAWS = Draws(0, 0, "arrays", 0)
@@ -63,6 +63,11 @@ def make(**changes: object) -> DistanceArraySpec:
 
 def some_bits(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 2, shape, dtype=np.uint8)
+
+
+def asked(query: np.ndarray, keys: np.ndarray, valid: np.ndarray) -> Comparison:
+    """Every input at a node of its own."""
+    return Comparison(query, keys, valid, np.arange(len(query)), np.zeros(len(query), np.int64))
 
 
 def brute_force(
@@ -138,17 +143,35 @@ def test_manhattan_layout_pays_for_its_columns():
 
 
 def test_narrow_arrays_need_more_of_them():
+    """96 patch bits are 6 arrays of 16 columns; of 40 hidden bits 32 fill two, and 8 begin a third."""
     layout = split_layout(make(n_cols=16), 96, 2, 40)
     assert layout.n_splits == 6 + 3
+    assert layout.split_of_array.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4]
+    assert layout.cell_places.tolist() == list(range(96 + 40))
 
+
+def test_a_part_of_a_split_leaves_its_columns_empty():
+    """20 patch bits in the first array, 3 hidden bits in the second."""
+    layout = split_layout(make(), 20, 2, 3)
+    assert layout.cell_places.tolist() == [*range(20), 32, 33, 34]
+    assert layout.cell_weights.tolist() == [2, 1] * 10 + [1] * 3
+    thermometer = split_layout(make(metric="manhattan"), 32, 2, 1)  # 16 pixels, 48 cells, two arrays
+    assert thermometer.cell_places.tolist() == [*range(48), 64]
+    assert thermometer.cell_weights.tolist() == [1] * 49
+
+
+def test_thermometer_cells_count_up_to_the_level():
+    layout = split_layout(make(metric="manhattan"), 8, 2, 1)
+    bits = np.array([[0, 0, 0, 1, 1, 0, 1, 1, 1]], np.uint8)  # levels 0, 1, 2, 3 and a hidden 1
+    assert cell_bits(layout, bits).tolist() == [[0, 0, 0, 1, 0, 0, 1, 1, 0, 1, 1, 1, 1]]
 
 def test_compare_energy_and_cycles_by_hand():
     """Three keys, then none, of 160 columns = 5 splits."""
     spec = make()
     layout = split_layout(spec, 96, 2, 64)
     valid = np.array([[True, True, True, False], [False] * 4])
-    x = Comparison(some_bits(2, 160), some_bits(2, 4, 160, seed=1), valid)
-    result = compare(spec, layout, x, DRAWS)
+    x = asked(some_bits(2, 160), some_bits(2, 4, 160, seed=1), valid)
+    result = compare(spec, build(spec, layout, DRAWS), x, DRAWS)
     np.testing.assert_array_equal(result.y, distances(layout, x.query, x.keys))
     assert {a: list(c) for a, c in result.activity.items()} == {
         "compare": [15, 0],
@@ -164,18 +187,18 @@ def test_compare_energy_and_cycles_by_hand():
 def test_gated_bias_wakes_every_compare():
     spec = make(bias_gated=True, n_splits=2)
     layout = split_layout(spec, 96, 2, 64)
-    x = Comparison(some_bits(1, 160), some_bits(1, 4, 160), np.ones((1, 4), bool))
-    assert compare(spec, layout, x, DRAWS).activity["wake"] == 4 * 3  # 5 splits in passes of 2
+    x = asked(some_bits(1, 160), some_bits(1, 4, 160), np.ones((1, 4), bool))
+    assert compare(spec, build(spec, layout, DRAWS), x, DRAWS).activity["wake"] == 4 * 3  # 5 splits in passes of 2
     assert DISTANCE_ARRAY.ops["compare"].latency(spec).ns == Fraction("2.5") + 12
     bias = DISTANCE_ARRAY.statics["bias"]
     assert (bias.when(spec), bias.when(make())) == ("busy", "always")
 
 
 def test_counts_do_not_depend_on_the_block():
-    layout = split_layout(make(), 96, 2, 64)
-    x = Comparison(some_bits(6, 160), some_bits(6, 8, 160), some_bits(6, 8).astype(bool))
-    whole = compare(make(), layout, x, DRAWS)
-    parts = [compare(make(), layout, Comparison(*(a[i : i + 2] for a in x)), DRAWS) for i in (0, 2, 4)]
+    arrays = build(make(), split_layout(make(), 96, 2, 64), DRAWS)
+    x = asked(some_bits(6, 160), some_bits(6, 8, 160), some_bits(6, 8).astype(bool))
+    whole = compare(make(), arrays, x, DRAWS)
+    parts = [compare(make(), arrays, Comparison(*(a[i : i + 2] for a in x)), DRAWS) for i in (0, 2, 4)]
     np.testing.assert_array_equal(whole.y, np.concatenate([part.y for part in parts]))
     for action, count in whole.activity.items():
         np.testing.assert_array_equal(count, np.concatenate([part.activity[action] for part in parts]))
@@ -203,7 +226,7 @@ def test_program():
     spec = make()
     layout = split_layout(spec, 96, 2, 64)
     done = program(spec, (layout, 64), DRAWS)
-    assert done == (layout, {"write": 64 * 160}, Fraction(64))
+    assert done == (layout, {"write": 64 * 160}, ((64, Fraction(1)),))
     with pytest.raises(RangeError, match="got keys of 65 rows, need at most 64"):
         program(spec, (layout, 65), DRAWS)
     assert spec.n_sets == 2

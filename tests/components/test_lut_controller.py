@@ -14,7 +14,9 @@ from accelsim.components.lut_controller import (
     gather,
     next_node,
     pack_bits,
+    program,
     route,
+    rows_of_nodes,
     sets_needed,
     unpack_bits,
 )
@@ -37,6 +39,11 @@ FIELDS = {
     "route_cycles": 2,
     "node_pj": 5.2,
     "query_bit_pj": 0.0015,
+    "descriptor_bytes": 64,
+    "descriptor_bits": 64,
+    "descriptor_read_pj": 3.3,
+    "descriptor_write_pj": 2.6,
+    "descriptor_leakage_uw": 40.0,
     "clock_pj": 128.0,
 }
 
@@ -92,9 +99,26 @@ def test_route_energy_and_cycles_by_hand():
     np.testing.assert_array_equal(result.activity["node"], [1, 0, 1])
     np.testing.assert_array_equal(result.activity["query_bit"], [10, 0, 0])
     np.testing.assert_array_equal(result.y.valid.sum(axis=1), [3, 0, 2])
-    energy_pj = sum(result.activity[a][0] * getattr(spec, f) for a, f in LUT_CONTROLLER.actions.items())
-    assert energy_pj == pytest.approx(5.2 + 10 * 0.0015)
+    energy_pj = sum(count[0] * getattr(spec, LUT_CONTROLLER.actions[a]) for a, count in result.activity.items())
+    assert energy_pj == pytest.approx(5.2 + 10 * 0.0015 + 1 * 3.3)
     assert LUT_CONTROLLER.ops["route"].latency(spec).in_cycles(10**9) + result.extra_cycles[0] == 2 + 0
+
+
+def test_every_visit_lifts_the_whole_query_where_the_arrays_have_a_supply_of_their_own():
+    tables, _ = tree()
+    visit = Visit(np.array([0, -1, 2]), np.array([10, 10, 0]))
+    shifted = route(make(level_shift_pj=0.002), tables, visit, DRAWS).activity
+    np.testing.assert_array_equal(shifted["level_shift"], [10, 0, 10])  # keys of ten bits
+    assert "level_shift" not in route(make(), tables, visit, DRAWS).activity
+
+
+def test_descriptors_are_written_once_as_they_are_read_from_the_store():
+    spec = make(descriptor_bytes=64, descriptor_bits=48)  # 512 bits: ten of them
+    programmed = program(spec, 10, DRAWS)
+    assert programmed.activity == {"descriptor_write": 10}
+    assert programmed.time_s(10**9) == 0
+    with pytest.raises(RangeError, match=r"^descriptor_bytes: got 64, room for 10 nodes, need 11$"):
+        program(spec, 11, DRAWS)
 
 
 @pytest.mark.parametrize("node", [-2, 3])
@@ -136,3 +160,21 @@ def test_sets_needed_bounds(sizes, n_rows, passes):
 def test_wrong_spec(changes):
     with pytest.raises(ValidationError):
         make(**changes)
+
+
+def test_rows_of_nodes_by_hand():
+    """Sets of 32 rows: 20 keys open set 0, 12 fill it, 5 and then 28 (too many for its rest) open sets 1 and 2."""
+    first, n_sets = rows_of_nodes([20, 12, 5, 28, 4], 32)
+    assert (first.tolist(), n_sets) == ([0, 20, 32, 64, 92], 3)
+    first, n_sets = rows_of_nodes([20, 12], 32, passes=2)  # 40 rows take two sets, of which 24 rows are left
+    assert (first.tolist(), n_sets) == ([0, 40], 2)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.integers(1, 33), st.integers(1, 3))
+def test_nodes_do_not_overlap_and_small_ones_lie_in_one_set(sizes, n_rows, passes):
+    first, n_sets = rows_of_nodes(sizes, n_rows, passes)
+    last = first + np.array(sizes) * passes - 1
+    assert (first[1:] > last[:-1]).all()
+    assert last[-1] < n_sets * n_rows
+    small = np.array(sizes) * passes <= n_rows
+    assert (first[small] // n_rows == last[small] // n_rows).all()

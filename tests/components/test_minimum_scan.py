@@ -93,3 +93,10 @@ def test_one_weight_a_split():
 def test_wrong_spec(changes):
     with pytest.raises(ValidationError):
         make(**changes)
+
+
+def test_codes_below_zero_are_nearer_still():
+    """Noise may lift a sum above its level at no difference; the smallest total wins, and equal totals tie."""
+    codes = Codes(np.array([[[0, 1], [-2, 1], [1, -2]]]), np.ones((1, 3), bool), 2, 2)
+    y = accumulate(make(), np.array([1, 1], np.int32), codes, DRAWS).y
+    assert (y.key[0], y.distance[0], y.tied[0]) == (1, -1, True)

@@ -60,7 +60,7 @@ def test_words_hold_the_row(row_bits, word_bits):
 def test_capacity_and_program():
     spec = make(word_bits=80)
     assert capacity(spec, 78) == 2 * (8 * 2**20 // 80)
-    assert program(spec, (200_300, 78), DRAWS) == (None, {"write": 200_300}, 200_300 * Fraction("1.78"))
+    assert program(spec, (200_300, 78), DRAWS) == (None, {"write": 200_300}, ((200_300, Fraction("1.78")),))
     with pytest.raises(RangeError, match="got 209715 rows of 78 bits, need at most 209714"):
         program(spec, (209_715, 78), DRAWS)
 

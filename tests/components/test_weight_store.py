@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
 
-from accelsim.components.weight_store import WEIGHT_STORE, WeightStoreSpec, fetch, program, stored_bits
+from accelsim.components.weight_store import (
+    WEIGHT_STORE,
+    WeightStoreSpec,
+    expected_bits,
+    fetch,
+    program,
+    stored_bits,
+)
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
 
@@ -100,19 +107,37 @@ def test_energy_and_cycles_by_hand():
 
 def test_program_writes_a_resident_store_once():
     spec = make()
-    state, activity, time_ns = program(spec, 6400, DRAWS)
-    assert (state, activity, time_ns) == (6400, {"write": 100}, 100 * Fraction("4.4"))
+    state, activity, steps = program(spec, 6400, DRAWS)
+    assert (state, activity, steps) == (6400, {"write": 100}, ((100, Fraction("4.4")),))
     energy_pj = activity["write"] * getattr(spec, WEIGHT_STORE.programming["write"])
     assert energy_pj == pytest.approx(100 * 98.4)
     streamed = program(make(kind="dram", residency="streamed"), 6400, DRAWS)
     assert streamed.activity == {"write": 0}
-    assert streamed.time_ns == 0
+    assert streamed.time_s(10**9) == 0
 
 
 def test_what_does_not_fit_raises():
     assert program(make(n_bytes=10), 80, DRAWS).state == 80
     with pytest.raises(RangeError, match="n_bytes: got 10, need at least 11"):
         program(make(n_bytes=10), 81, DRAWS)
+
+
+@pytest.mark.parametrize(("zeros", "index_bits"), [(0.9, 2), (0.5, 1), (0.97, 4)])
+def test_expected_bits_are_the_mean_of_random_weights(zeros, index_bits):
+    """Within five standard errors; the zeros after the last value, not stored, are zeros^R / (1 - zeros^R) entries."""
+    spec, n = make(index_bits=index_bits), 20_000
+    rng = np.random.default_rng(7)
+    drawn = [stored_bits(spec, (rng.random(n) >= zeros).astype(np.int8), 8) for _ in range(60)]
+    run = zeros**2**index_bits
+    trailing = run / (1 - run) * (index_bits + 8)
+    error = 5 * np.std(drawn, ddof=1) / 60**0.5
+    assert abs(np.mean(drawn) - expected_bits(spec, n, zeros, 8)) < error + trailing
+
+
+def test_expected_bits_where_nothing_is_random():
+    assert expected_bits(make(**DENSE), 100, 0.9, 8) == 800
+    assert expected_bits(make(), 100, 0.0, 8) == 100 * (4 + 8)
+    assert expected_bits(make(), 100, 1.0, 8) == 0
 
 
 def test_values_wider_than_said_raise():

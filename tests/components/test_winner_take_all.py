@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from accelsim.components.winner_take_all import (
     WINNER_TAKE_ALL,
+    Lines,
     Rows,
     WinnerTakeAllSpec,
     decide,
@@ -64,7 +65,7 @@ def test_winner_and_tie_equal_brute_force(readout):
     rng = np.random.default_rng(0)
     state = rows(*rng.integers(0, 3, 8), full_scale=6)
     x = rng.integers(0, 7, (200, 8))
-    winner, tied = decide(make(readout=readout), state, x, DRAWS).y
+    winner, tied, *_ = decide(make(readout=readout), state, Lines(x), DRAWS).y
     for i, counts in enumerate(x.tolist()):
         best = [row for row in range(8) if counts[row] == max(counts)]
         assert winner[i] == best[0]
@@ -74,7 +75,7 @@ def test_winner_and_tie_equal_brute_force(readout):
 @pytest.mark.parametrize("readout", READOUTS)
 def test_tie_rules_in_words(readout):
     def outcome(classes: list[int], counts: list[int]) -> tuple[int, bool]:
-        winner, tied = decide(make(readout=readout), rows(*classes), np.array([counts]), DRAWS).y
+        winner, tied, *_ = decide(make(readout=readout), rows(*classes), Lines(np.array([counts])), DRAWS).y
         return int(winner[0]), bool(tied[0])
 
     # Two rows of different classes share the largest count: the lower row wins, and the input is tied.
@@ -102,18 +103,18 @@ def test_tree_has_log2_levels(n_inputs_max, levels):
 def test_compare_tree_by_hand():
     """Ten inputs, four rows used: four levels of time, three latches of energy."""
     spec = make()
-    result = decide(spec, rows(0, 1, 2, 3), np.array([[700, 20, 3, 1]]), DRAWS)
+    result = decide(spec, rows(0, 1, 2, 3), Lines(np.array([[700, 20, 3, 1]])), DRAWS)
     assert energy_pj(spec, result.activity) == pytest.approx((4 - 1) * 0.085 + 9.0)
     # 100 + 4 * 4.2 = 116.8 ns at 66 MHz = 7.71 cycles.
     assert WINNER_TAKE_ALL.ops["decide"].latency(spec).in_cycles(66_000_000) == 8
     assert result.extra_cycles.tolist() == [0]
-    assert sense_decisions(spec, rows(0, 1), np.array([[3, 4]])).tolist() == [0]
+    assert sense_decisions(spec, 4, result).tolist() == [0]
 
 
 def test_ramp_by_hand():
     """From 784 the reference meets 780 at the fifth step: 784, 783, 782, 781, 780."""
     spec, state, x = make(readout="ramp"), rows(0, 1, 2), np.array([[20, 780, 3], [784, 0, 0]])
-    result = decide(spec, state, x, DRAWS)
+    result = decide(spec, state, Lines(x), DRAWS)
     assert result.activity["ramp_step"].tolist() == [5, 1]
     assert result.activity["decide"].tolist() == [0, 0]
     assert energy_pj(spec, result.activity) == pytest.approx(5 * 0.5 + 9.0)
@@ -121,24 +122,24 @@ def test_ramp_by_hand():
     assert WINNER_TAKE_ALL.ops["decide"].latency(spec).in_cycles(66_000_000) == 7 + 2
     assert result.extra_cycles.tolist() == [4 * 2, 0]
     # Every row is compared with the reference at every step.
-    assert sense_decisions(spec, state, x).tolist() == [3 * 5, 3 * 1]
+    assert sense_decisions(spec, 3, result).tolist() == [3 * 5, 3 * 1]
 
 
 def test_analog_wta_by_hand():
     spec, state, x = make(readout="analog_wta"), rows(0, 1, 2), np.array([[20, 780, 3]])
-    result = decide(spec, state, x, DRAWS)
+    result = decide(spec, state, Lines(x), DRAWS)
     assert energy_pj(spec, result.activity) == pytest.approx(0.085 + 9.0)
     # 100 + 4.2 ns at 66 MHz = 6.88 cycles.
     assert WINNER_TAKE_ALL.ops["decide"].latency(spec).in_cycles(66_000_000) == 7
     assert result.extra_cycles.tolist() == [0]
-    assert sense_decisions(spec, state, x).tolist() == [3]
+    assert sense_decisions(spec, 3, result).tolist() == [3]
 
 
 def test_bias_and_wake_follow_gating():
     always = make(bias_gated=False)
     assert WINNER_TAKE_ALL.statics["bias"].when(make()) == "busy"
     assert WINNER_TAKE_ALL.statics["bias"].when(always) == "always"
-    assert decide(always, rows(0), np.array([[1]]), DRAWS).activity["wake"].tolist() == [0]
+    assert decide(always, rows(0), Lines(np.array([[1]])), DRAWS).activity["wake"].tolist() == [0]
 
 
 @given(
@@ -147,7 +148,8 @@ def test_bias_and_wake_follow_gating():
 )
 def test_bounds(x, readout):
     spec, state = make(readout=readout), rows(*range(x.shape[1]), full_scale=50)
-    (winner, tied), activity, extra_cycles = decide(spec, state, x, DRAWS)
+    result = decide(spec, state, Lines(x), DRAWS)
+    (winner, tied, *_), activity, extra_cycles = result
     assert ((winner >= 0) & (winner < x.shape[1])).all()
     assert (x[np.arange(len(x)), winner] == x.max(axis=1)).all()
     assert tied.dtype == bool
@@ -155,10 +157,9 @@ def test_bounds(x, readout):
     assert (activity["decide"] <= spec.n_inputs_max - 1).all()
     assert (activity["ramp_step"] <= 51).all()
     assert ((extra_cycles >= 0) & (extra_cycles <= 50 * spec.ramp_step_cycles)).all()
-    assert (sense_decisions(spec, state, x) <= x.shape[1] * 51).all()
+    assert (sense_decisions(spec, x.shape[1], result) <= x.shape[1] * 51).all()
 
 
-@pytest.mark.parametrize("function", [lambda *a: decide(*a, DRAWS), sense_decisions])
 @pytest.mark.parametrize(
     ("state", "x", "message"),
     [
@@ -169,9 +170,9 @@ def test_bounds(x, readout):
         (rows(0, 1), np.array([[-1, 3]]), r"got counts from -1 to 3, need 0 to 784 \(full scale\)"),
     ],
 )
-def test_out_of_range_raises(function, state, x, message):
+def test_out_of_range_raises(state, x, message):
     with pytest.raises(RangeError, match=message):
-        function(make(), state, x)
+        decide(make(), state, Lines(x), DRAWS)
 
 
 @pytest.mark.parametrize(

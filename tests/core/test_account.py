@@ -52,7 +52,8 @@ def test_dynamic_energy_ignores_copies(tmp_path: Path) -> None:
     """`count` copies work in lock step: what they do is counted by the dataflow, and not multiplied again."""
     for count in (256, 512):
         chip = chips.chip(tmp_path, "mbi", arrays={"count": count})
-        assert DynamicLedger(chip).add(activity(arrays__compare__glimpse1=[4])).tolist() == [4 * 0.21]
+        pumps = 4 * 0.029  # come along with every compare
+        assert DynamicLedger(chip).add(activity(arrays__compare__glimpse1=[4])).tolist() == [4 * 0.21 + pumps]
 
 
 def test_counts_are_summed_as_integers(tmp_path: Path) -> None:
@@ -147,9 +148,9 @@ def test_programming_is_a_ledger_of_its_own(tmp_path: Path) -> None:
     found = account.programming(
         chip,
         {
-            "acam": Programmed(None, {"pulse": 70}, Fraction(70 * 50)),
-            "tables": Programmed(None, {"write": 5, "read": 2}, Fraction(7 * 10)),
-            "arrays": Programmed(None, {"write": 11}, Fraction(1, 3)),
+            "acam": Programmed(None, {"pulse": 70}, ((70, Fraction(50)),)),
+            "tables": Programmed(None, {"write": 5, "read": 2}, ((5, Fraction(10)), (2, Fraction(11)))),
+            "arrays": Programmed(None, {"write": 11}, ((11, Fraction(1, 3)),)),
         },
     )
     assert {name: (entry["count"], entry["unit_pj"]) for name, entry in found["by_action"].items()} == {
@@ -161,7 +162,8 @@ def test_programming_is_a_ledger_of_its_own(tmp_path: Path) -> None:
     energies = [entry["energy_pj"] for entry in found["by_action"].values()]
     assert energies == pytest.approx([70 * 10.0, 5 * 3.0, 2 * 0.35, 11 * 0.004], rel=1e-12)
     assert found["energy_pj"] == pytest.approx(sum(energies), rel=1e-12)
-    assert found["time_s"] == pytest.approx((70 * 50 + 7 * 10 + 1 / 3) * NS, rel=1e-12)  # one after the other
+    # One after the other, in whole cycles: pulses of three cycles of 20 ns; the rest in cycles of 10 ns.
+    assert found["time_s"] == pytest.approx((70 * 60 + 5 * 10 + 2 * 20 + 11 * 10) * NS, rel=1e-12)
     assert account.programming(chip, {}) == {"energy_pj": 0, "time_s": 0, "by_action": {}}
 
 

@@ -16,6 +16,14 @@ from accelsim.units import is_physical
 
 ENGINE, ACAM = "engine", "acam"  # clocks: 100 MHz (1 tick) and 50 MHz (2 ticks)
 
+# Leakage holds at the temperature of the dies.
+LAW = {
+    "reference_k": 300,
+    "device": "LSTP",
+    "node_nm": 65,
+    "sources": {field: {"basis": "assumed", "text": "for a test"} for field in ("reference_k", "node_nm")},
+}
+
 GATED = {"bias_uw": 2.0, "bias_gated": True, "wake_ns": 5, "wake_pj": 0.5}
 
 
@@ -31,7 +39,7 @@ def _admission() -> dict[str, Any]:
 
 def _memory(n_bytes: int, read_pj: float) -> dict[str, Any]:
     fields = {"n_bytes": n_bytes, "port_bits": 64, "access_ns": 10, "read_pj": read_pj, "write_pj": 2 * read_pj}
-    return _instance("sram_buffer", **fields, clock_pj=0.5)
+    return _instance("sram_buffer", **fields, level_shift_pj=0.003, clock_pj=0.5)
 
 
 def _store(read_pj: float) -> dict[str, Any]:
@@ -45,6 +53,8 @@ def _store(read_pj: float) -> dict[str, Any]:
         access_ns=10,
         read_pj=read_pj,
         write_pj=3.0,
+        write_ns=25,
+        level_shift_pj=0.004,
         encoding="dense",
         index_bits=0,
         clock_pj=0.5,
@@ -65,6 +75,9 @@ CNN: dict[str, dict[str, Any]] = {
         zero_gating=True,
         mac_pj=0.11,
         mac_gated_pj=0.05,
+        weight_fill_pj=0.017,
+        input_fill_pj=0.019,
+        psum_move_pj=0.023,
         clock_pj_per_pe=1.5,
         clock_gated=False,
     ),
@@ -110,13 +123,52 @@ BACK: dict[str, dict[str, Any]] = {
     ),
 }
 
+# In place of everything from the driver on.
+DIGITAL: dict[str, dict[str, Any]] = {
+    **{name: BACK[name] for name in ("binariser", "link", "sync")},
+    "matcher": _instance(
+        "digital_matcher",
+        ACAM,
+        "acam",
+        n_bytes=64,
+        word_bits=16,
+        group_bits=4,
+        words_per_cycle=1,
+        n_rows_max=8,
+        access_ns=12,
+        pipeline_cycles=3,
+        read_pj=0.37,
+        write_pj=0.41,
+        level_shift_pj=0.0013,
+        load_pj=0.011,
+        compare_pj=0.0021,
+        count_pj=0.0043,
+        accumulate_pj=0.051,
+        maximum_pj=0.063,
+        clock_pj=0.7,
+        clock_gated=True,
+        memory_leakage_uw=0.25,
+    ),
+}
+
 LOOKUP: dict[str, dict[str, Any]] = {
     "pixels": _memory(4096, 0.25),
     "extractor": _instance(
         "glimpse_extractor", pixels_per_cycle=4, pipeline_cycles=2, add_pj=0.012, quantise_pj=0.014, clock_pj=0.5
     ),
     "controller": _instance(
-        "lut_controller", residency="resident", route_cycles=2, node_pj=0.6, query_bit_pj=0.002, clock_pj=0.5
+        "lut_controller",
+        residency="resident",
+        route_cycles=2,
+        node_pj=0.6,
+        query_bit_pj=0.002,
+        level_shift_pj=0.0015,
+        descriptor_bytes=1024,
+        descriptor_bits=48,
+        descriptor_read_pj=0.45,
+        descriptor_write_pj=0.55,
+        descriptor_leakage_uw=0.75,
+        clock_pj=0.5,
     ),
     "tables": _store(0.35),
     "arrays": _instance(
@@ -134,12 +186,13 @@ LOOKUP: dict[str, dict[str, Any]] = {
         row_write_ns=10,
         compare_pj=0.21,
         precharge_pj=0.31,
+        boost_pj=0.029,
         query_toggle_pj=0.007,
         write_pj=0.004,
         **GATED,
     ),
     "adc": _instance(
-        "adc", n_bits=5, n_adcs=4, conversions_per_compare=2, convert_ns=6, convert_pj=0.254, **GATED
+        "adc", n_bits=5, n_adcs=4, conversions_per_compare=2, convert_ns=6, convert_pj=0.254, bus_pj=0.033, **GATED
     ),
     "scan": _instance(
         "minimum_scan", accumulate_cycles=1, multiply_pj=0.028, add_pj=0.009, compare_pj=0.008, clock_pj=0.5
@@ -150,10 +203,40 @@ LOOKUP: dict[str, dict[str, Any]] = {
     "vote": _instance("vote", n_classes_max=16, add_pj=0.0065, compare_pj=0.0055, clock_pj=0.5),
 }
 
+ROW_STATIONARY: dict[str, dict[str, Any]] = {
+    "dram": _instance("dram_port", ACAM, word_bits=32, access_ns=60, read_pj=0.8, write_pj=0.9, clock_pj=0.5),
+    "buffer": _memory(4096, 0.7),
+    "engine": _instance(
+        "row_stationary_engine",
+        n_pe_rows=4,
+        n_pe_cols=4,
+        word_bits=16,
+        filter_words=16,
+        input_words=4,
+        psum_words=4,
+        bus_words=4,
+        pipeline_cycles=3,
+        stall_rel=0.25,
+        zero_gating=True,
+        mac_pj=0.11,
+        mac_gated_pj=0.05,
+        clock_pj_per_pe=1.5,
+        clock_gated=False,
+    ),
+}
+
 INSTANCES: dict[str, dict[str, dict[str, Any]]] = {
     "hybrid": {"admission": _admission(), **CNN, **BACK},
     "mbi": {"admission": _admission(), **LOOKUP},
+    "cnn": {"admission": _admission(), **CNN, "vote": LOOKUP["vote"]},
+    "row_stationary": {"admission": _admission(), **ROW_STATIONARY},
     "cascade": {"admission": _admission(), **LOOKUP, **CNN, **BACK},
+    "hybrid_digital": {"admission": _admission(), **CNN, **DIGITAL},
+    "cascade_digital": {"admission": _admission(), **LOOKUP, **CNN, **DIGITAL},
+    "cim": {
+        "admission": _admission(),
+        "macro": _instance("cim_macro", weight_bits=8, ops_per_mac=2, op_pj=0.05, ops_per_cycle=24),
+    },
 }
 
 
@@ -179,7 +262,11 @@ def spec_data(kind: str, mhz: tuple[float, float] = (100, 50), **changes: dict[s
         if name in used
     }
     sourced = {
-        name: {**die, "sources": {field: {"basis": "assumed", "text": "for a test"} for field in die}}
+        name: {
+            **die,
+            "sources": {field: {"basis": "assumed", "text": "for a test"} for field in die},
+            "leakage": copy.deepcopy(LAW),
+        }
         for name, die in dies.items()
     }
     clocks = {
@@ -190,7 +277,7 @@ def spec_data(kind: str, mhz: tuple[float, float] = (100, 50), **changes: dict[s
     return {
         "schema_version": 1,
         "name": f"tiny_{kind}",
-        "kind": kind,
+        "kind": kind.removesuffix("_digital"),
         "accounting": "physical",
         "description": "a small chip for tests",
         "dies": sourced,

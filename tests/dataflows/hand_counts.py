@@ -14,7 +14,26 @@ from tests.workload.parts import Built
 Hand = Counter[str]  # "instance.action@phase" → count of one input
 
 CONV_MACS = 2 * 4 * 9  # two channels of 2 x 2 outputs, nine weights each
-CONV_BITS = 2 * 9 * 8
+CHANNEL_BITS = 32 + 32 + 8  # bias, multiplier, shift; a layer that ends at its accumulators has the bias alone
+CONV_BITS = 2 * (9 * 8 + CHANNEL_BITS)
+
+# Address bits of the tiny chips' memories: 4096 bytes in words of 64 bits.
+ADDRESS_BITS = {"buffer": 9, "pixels": 9, "weights": 9, "tables": 9}
+
+
+def with_riders(hand: Hand, address_bits: dict[str, int] = ADDRESS_BITS) -> Hand:
+    """And what comes along with other actions: level shifters of memories, pumps of arrays, the bus of converters."""
+    found = Hand(hand)
+    for site, count in hand.items():
+        (instance, _, action), phase = site.partition("@")[0].partition("."), site.partition("@")[2]
+        if action in ("read", "write") and instance in address_bits:
+            data = 64 if action == "write" else 0
+            found[f"{instance}.level_shift@{phase}"] += count * (address_bits[instance] + data)
+        if (instance, action) == ("arrays", "compare"):
+            found[f"arrays.boost@{phase}"] += count
+        if (instance, action) == ("adc", "convert"):
+            found[f"adc.bus@{phase}"] += count
+    return found
 
 
 def admitted(memory: str, side: int, words: int) -> Hand:
@@ -31,6 +50,9 @@ def conv(built: Built, number: int, side: int) -> Hand:
             "buffer.read@conv1": ceil(side * side * 8 / 64),
             "engine.mac@conv1": nonzero,
             "engine.mac_gated@conv1": CONV_MACS - nonzero,
+            "engine.weight_fill@conv1": 2 * 9,
+            "engine.input_fill@conv1": side * side,
+            "engine.psum_move@conv1": 8,
             "post.requantise@conv1": 8,
             "buffer.write@conv1": ceil(8 * 8 / 64),
         }
@@ -79,6 +101,8 @@ def lookups(built: Built, number: int, entered: int, arrays: int = 2, passes: in
             "extractor.add": pixels.adds,
             "extractor.quantise": pixels.comparisons,
             "controller.node": len(found.nodes),
+            "controller.descriptor_read": len(found.nodes),
+            "controller.level_shift": len(found.nodes) * (patch_bits + mbi["hidden_bits"]),
             "controller.query_bit": patch_bits + mbi["hidden_bits"],  # the register is loaded once a glimpse
             "arrays.query_toggle": found.toggles,
             "arrays.compare": keys * arrays,
@@ -105,6 +129,25 @@ def reloads(built: Built, number: int, key_bits: int, cells: int) -> Hand:
     return hand
 
 
+def dense(built: Built, number: int, phase: str) -> Hand:
+    """The dense layer from eight values to three logits of 32 bits, in one tile, and the largest of them."""
+    nonzero = int(built.evaluation["nonzero_macs"][number, 1])
+    return Hand(
+        {
+            "weights.read@fc": ceil(3 * (8 * 8 + 32) / 64),
+            "buffer.read@fc": ceil(8 * 8 / 64),
+            "engine.mac@fc": nonzero,
+            "engine.mac_gated@fc": 3 * 8 - nonzero,
+            "engine.weight_fill@fc": 3 * 8,
+            "engine.input_fill@fc": 8,
+            "engine.psum_move@fc": 3,
+            "buffer.write@fc": ceil(3 * 32 / 64),  # accumulators of 32 bits
+            f"buffer.read@{phase}": ceil(3 * 32 / 64),
+            f"vote.compare@{phase}": 3 - 1,
+        }
+    )
+
+
 DECIDED = Hand({"vote.compare@decide": 3 - 1})  # three classes
 
 
@@ -119,14 +162,4 @@ def cascade(built: Built, number: int) -> Hand:
     hand.update(conv(built, number, 4))
     if built.manifest["cnn"]["head"] == "acam":
         return hand + match(built, number)
-    nonzero = int(built.evaluation["nonzero_macs"][number, 1])
-    dense = {
-        "weights.read@fc": ceil(3 * 8 * 8 / 64),
-        "buffer.read@fc": ceil(8 * 8 / 64),
-        "engine.mac@fc": nonzero,
-        "engine.mac_gated@fc": 3 * 8 - nonzero,
-        "buffer.write@fc": ceil(3 * 32 / 64),  # accumulators of 32 bits
-        "buffer.read@fallback": ceil(3 * 32 / 64),
-        "vote.compare@fallback": 3 - 1,
-    }
-    return hand + Hand(dense)
+    return hand + dense(built, number, "fallback")

@@ -18,7 +18,14 @@ N_INPUTS = 200
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("spec", "workload"),
-    [("hybrid_physical", "cifar10_hybrid"), ("mbi_physical", "mnist_mbi"), ("full_chip", "mnist_cascade")],
+    [
+        ("hybrid_physical", "cifar10_hybrid"),
+        ("mbi_physical", "mnist_mbi"),
+        ("full_chip", "mnist_cascade"),
+        ("cnn_physical", "cifar10_softmax"),
+        ("cnn_physical", "cifar10_cosine"),
+        ("cnn_physical", "mnist_cnn"),
+    ],
 )
 def test_pixels_and_recordings_give_the_same_run(spec: str, workload: str, data_root: Path) -> None:
     chip = load_spec(ROOT / "arch_specs" / f"{spec}.yaml")

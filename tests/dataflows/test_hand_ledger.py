@@ -18,6 +18,8 @@ from accelsim.run import ChipRun, Run, RunOptions, simulate
 from accelsim.workload import load_workload
 from tests.dataflows import by_hand, chips
 from tests.dataflows.hand_counts import (
+    ADDRESS_BITS,
+    CHANNEL_BITS,
     CONV_BITS,
     CONV_MACS,
     DECIDED,
@@ -28,6 +30,7 @@ from tests.dataflows.hand_counts import (
     lookups,
     match,
     reloads,
+    with_riders,
 )
 from tests.dataflows.test_hand_timelines import LOOKUP_SIZES
 from tests.workload import builders
@@ -42,8 +45,11 @@ def run(folder: Path, built: Built, n_inputs: int, changes: Changes) -> Run:
     return simulate(spec, load_workload(folder / "w"), RunOptions(n_inputs))
 
 
-def check(folder: Path, built: Built, hand: list[Hand], changes: Changes) -> ChipRun:
+def check(
+    folder: Path, built: Built, hand: list[Hand], changes: Changes, address_bits: dict[str, int] = ADDRESS_BITS
+) -> ChipRun:
     """Runs the first inputs; their counts, and their energies, are those worked out by hand, and there are no more."""
+    hand = [with_riders(one, address_bits) for one in hand]
     (done,) = run(folder, built, len(hand), changes).chips
     dynamic = [row for row in done.ledger if row.phase != "static"]
     assert {f"{r.instance}.{r.action}@{r.phase}": r.count for r in dynamic if r.count} == +sum(hand, Counter())
@@ -74,6 +80,8 @@ def check_static(done: ChipRun, makespan_ns: int, clocks: dict[str, float], busy
     found = {f"{row.instance}.{row.action}": row.energy_pj for row in done.ledger if row.phase == "static"}
     copies = {"arrays": 256}
     expected = {f"{name}.leakage": copies.get(name, 1) * 1.0 * makespan_ns / 1000 for name in done.shares}
+    if "controller" in done.shares:
+        expected["controller.descriptor_leakage"] = 0.75 * makespan_ns / 1000
     expected |= {f"{name}.clock": pj * makespan_ns / 10 for name, pj in clocks.items()}
     expected |= {name: uw * ns / 1000 for name, (uw, ns) in busy.items()}
     assert done.makespan * 10 == makespan_ns
@@ -83,6 +91,8 @@ def check_static(done: ChipRun, makespan_ns: int, clocks: dict[str, float], busy
 
 
 PULSES = 5 * 64 * 4 * 10  # every cell of a used row has four devices, and a device takes ten pulses
+PULSE_NS = 60  # 50 ns are three cycles of 20 ns
+WRITE_NS = 30  # 25 ns are three cycles of 10 ns
 
 
 @pytest.mark.parametrize("readout", ["analog_wta", "ramp", "compare_tree"])
@@ -95,7 +105,7 @@ def test_hybrid(tmp_path: Path, readout: str) -> None:
     check(tmp_path, built, hand[:1], changes)
     words = ceil(CONV_BITS / 64)
     counts = {"weights.write": words, "acam.pulse": PULSES}
-    check_programming(run(tmp_path, built, 1, changes), counts, words * 10 + PULSES * 50)
+    check_programming(run(tmp_path, built, 1, changes), counts, words * WRITE_NS + PULSES * PULSE_NS)
 
 
 def test_hybrid_static_power(tmp_path: Path) -> None:
@@ -104,8 +114,8 @@ def test_hybrid_static_power(tmp_path: Path) -> None:
     # Busy: two cycles of crossing, of search and of decision, one of sensing, of 20 ns each.
     biases = {"acam.bias": (2.0, 40), "sense.bias": (2.0, 20), "wta.bias": (2.0, 40)}
     biases |= {"sync.clock": (1000 * 3.0 / 20, 40)}
-    # In 10 ns: admit 2, fetch 3, compute 3 + 17, write 2 + 3, binarise 2, link 2; in 20 ns: 2 + 1 + 2 + 2 + 1.
-    makespan_ns = 10 * (2 + 3 + 20 + 5 + 2 + 2) + 20 * 8
+    # In 10 ns: admit 2, fetch 5, compute 3 + 17, write 2 + 3, binarise 2, link 2; in 20 ns: 2 + 1 + 2 + 2 + 1.
+    makespan_ns = 10 * (2 + 5 + 20 + 5 + 2 + 2) + 20 * 8
     (done,) = run(tmp_path, built, 1, {}).chips
     check_static(done, makespan_ns, always | {"engine": 1.5 * 2 * 2}, biases)
     (done,) = run(tmp_path, built, 1, {"engine": {"clock_gated": True}}).chips
@@ -117,25 +127,25 @@ def test_hybrid_streams_its_weights_through_the_buffer(tmp_path: Path) -> None:
     built = builders.hybrid(side=3, channels=(2,), n_inputs=2)
     changes = {"weights": {"kind": "dram", "residency": "streamed", "word_bits": 96}}
     hand = [admitted("buffer", 3, 2) + conv(built, i, 3) + match(built, i) for i in range(2)]
-    words = ceil(2 * 9 * 8 / 64)  # eighteen bytes of weights in port words of the buffer
+    words = ceil(CONV_BITS / 64)  # weights and constants in port words of the buffer
     for one in hand:
-        one["weights.read@conv1"] = ceil(2 * 9 * 8 / 96)
+        one["weights.read@conv1"] = ceil(CONV_BITS / 96)
         one.update({"buffer.write@conv1": words, "buffer.read@conv1": words})
     check(tmp_path, built, hand, changes)
-    check_programming(run(tmp_path, built, 1, changes), {"weights.write": 0, "acam.pulse": PULSES}, PULSES * 50)
+    check_programming(run(tmp_path, built, 1, changes), {"weights.write": 0, "acam.pulse": PULSES}, PULSES * PULSE_NS)
 
 
 def test_hybrid_with_run_length_weights(tmp_path: Path) -> None:
     built = builders.hybrid(side=3, channels=(2,), n_inputs=1)
     built.model["conv1.weight"][0, 0, 1:] = 0  # a run that needs fillers
-    bits = by_hand.run_length_bits(built.model["conv1.weight"], index_bits=1, value_bits=8)
+    bits = by_hand.run_length_bits(built.model["conv1.weight"], index_bits=1, value_bits=8) + 2 * CHANNEL_BITS
     changes = {"weights": {"encoding": "run_length", "index_bits": 1, "word_bits": 8}}
     hand = admitted("buffer", 3, 2) + conv(built, 0, 3) + match(built, 0)
     hand["weights.read@conv1"] = ceil(bits / 8)
-    assert ceil(bits / 8) != 2 * 9
-    check(tmp_path, built, [hand], changes)
+    assert bits != CONV_BITS
+    check(tmp_path, built, [hand], changes, ADDRESS_BITS | {"weights": 12})
     counts = {"weights.write": ceil(bits / 8), "acam.pulse": PULSES}
-    check_programming(run(tmp_path, built, 1, changes), counts, ceil(bits / 8) * 10 + PULSES * 50)
+    check_programming(run(tmp_path, built, 1, changes), counts, ceil(bits / 8) * WRITE_NS + PULSES * PULSE_NS)
 
 
 def test_hybrid_with_three_levels_and_nothing_gated(tmp_path: Path) -> None:
@@ -158,7 +168,10 @@ def test_hybrid_in_four_tiles_with_pooling(tmp_path: Path) -> None:
     for i in range(2):
         nonzero = int(built.evaluation["nonzero_macs"][i, 0])
         tiles = {
-            "weights.read@conv1": 2 * ceil(2 * 9 * 8 / 64),  # once a group
+            "weights.read@conv1": 2 * ceil(CONV_BITS / 64),  # once a group
+            "engine.weight_fill@conv1": 2 * 2 * 9,
+            "engine.input_fill@conv1": 2 * (4 + 5) * 8,
+            "engine.psum_move@conv1": 4 * 16,
             "buffer.read@conv1": 2 * (4 + 5),  # rows of eight bytes are words
             "engine.mac@conv1": nonzero,
             "engine.mac_gated@conv1": 4 * 16 * 9 - nonzero,
@@ -184,9 +197,10 @@ def test_mbi(tmp_path: Path, residency: str) -> None:
     check(tmp_path, built, hand[:1], changes)
     # Four keys of 10 bits and four rows of 2 + 3 x 8 bits are written to the store, and read at power-up as needed.
     keys, rows = 4 * 10, 4 * 26
-    stored, read = ceil((keys + rows) / 64), ceil((rows + keys * (residency == "resident")) / 64)
-    counts = {"tables.write": stored, "tables.read": read, "values.write": 4 * 1}
-    time_ns = (stored + read + 4) * 10
+    nodes = 2 * 48  # a descriptor of 48 bits for the one node of each glimpse's table
+    stored, read = ceil((keys + rows + nodes) / 64), ceil((rows + nodes + keys * (residency == "resident")) / 64)
+    counts = {"tables.write": stored, "tables.read": read, "values.write": 4 * 1, "controller.descriptor_write": 2}
+    time_ns = stored * WRITE_NS + (read + 4) * 10
     if residency == "resident":
         counts["arrays.write"], time_ns = 4 * 10, time_ns + 4 * 10  # a row of 10 ns a key
     check_programming(run(tmp_path, built, 1, changes), counts, time_ns)
@@ -248,12 +262,14 @@ def test_cascade(tmp_path: Path, head: Any, abort: Any, n_tables: int, threshold
     hand = [cascade(built, i) for i in range(12)]
     check(tmp_path, built, hand, {})
     check(tmp_path, built, hand[:1], {})
-    keys, rows, value_bits = n_tables * 4, n_tables * 4, 2 // n_tables + 3 * 8
-    stored = ceil((keys * 10 + rows * value_bits) / 64)
-    weights = ceil((CONV_BITS + (3 * 8 * 8 if head == "argmax" else 0)) / 64)
+    keys, rows, value_bits, nodes = n_tables * 4, n_tables * 4, 2 // n_tables + 3 * 8, n_tables * 2
+    stored = ceil((keys * 10 + rows * value_bits + nodes * 48) / 64)
+    weights = ceil((CONV_BITS + (3 * (8 * 8 + 32) if head == "argmax" else 0)) / 64)
     counts = {"tables.write": stored, "tables.read": stored, "values.write": rows, "arrays.write": keys * 10}
+    counts |= {"controller.descriptor_write": nodes}
     counts |= {"weights.write": weights} | ({"acam.pulse": PULSES} if head == "acam" else {})
-    time_ns = (2 * stored + rows + keys + weights) * 10 + counts.get("acam.pulse", 0) * 50
+    time_ns = (stored + weights) * WRITE_NS + (stored + rows + keys) * 10
+    time_ns += counts.get("acam.pulse", 0) * PULSE_NS
     check_programming(run(tmp_path, built, 1, {}), counts, time_ns)
 
 
@@ -265,5 +281,5 @@ def test_cascade_static_power(tmp_path: Path) -> None:
     clocks = dict.fromkeys((*half, "binariser"), 0.5) | {"engine": 1.5 * 2 * 2}
     biases = {"arrays.bias": (256 * 2.0, 2 * 40), "adc.bias": (2.0, 2 * 20), "sync.clock": (3.0, 0)}
     biases |= {f"{name}.bias": (2.0, 0) for name in ("acam", "sense", "wta")}
-    # Admit 4, extract 2, lookup 15, move 4; fetch 3, compute 20, write 5; load 1, compute 18, write 3; decide 3.
-    check_static(done, 10 * (4 + 2 + 15 + 4 + 3 + 20 + 5 + 1 + 18 + 3 + 3), clocks, biases)
+    # Admit 4, extract 2, lookup 15, move 4; fetch 5, compute 20, write 5; load 1, compute 18, write 3; decide 3.
+    check_static(done, 10 * (4 + 2 + 15 + 4 + 5 + 20 + 5 + 1 + 18 + 3 + 3), clocks, biases)

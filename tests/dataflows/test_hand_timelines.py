@@ -18,6 +18,7 @@ from accelsim.rng import BLOCK_INPUTS, Sample
 from accelsim.run import DATAFLOWS
 from accelsim.workload import Workload, load_workload
 from tests.dataflows import by_hand, chips
+from tests.dataflows.hand_counts import CONV_BITS
 from tests.workload import builders
 
 
@@ -47,7 +48,7 @@ def edge(tick: int, ticks_per_cycle: int) -> int:
 
 def cnn_spans(begin: int, words: int) -> tuple[list[tuple[str, int, int]], int]:
     """One 3 x 3 convolution, two channels, 2 x 2 outputs, from `words` input words: its jobs, and its end."""
-    fetch = 1 + (ceil(2 * 9 * 8 / 64) - 1)  # 10 ns for the first word, one a cycle after that
+    fetch = 1 + (ceil(CONV_BITS / 64) - 1)  # 10 ns for the first word, one a cycle after that
     load = 1 + (words - 1)
     compute_at = begin + max(fetch, load)
     passes = ceil(2 / 2) * ceil(4 / 2)  # two channels on two columns, four pixels on two rows
@@ -90,7 +91,7 @@ def test_hybrid(tmp_path: Path) -> None:
     second = {name: (start, end) for name, start, end in spans(timeline, 1)}
     first_compute = cnn[2][1]
     assert second["admission.admit"] == (admit, 2 * admit)
-    assert second["weights.fetch"] == (max(2 * admit, admit + 3), max(2 * admit, admit + 3) + 3)
+    assert second["weights.fetch"] == (max(2 * admit, admit + 5), max(2 * admit, admit + 5) + 5)
     assert second["buffer.load"] == (2 * admit, 2 * admit + 2)
     assert second["engine.compute"][0] == first_compute + 18
     # From there on nothing of the first is in its way: written back, binarised, sent, and caught by the next ACAM edge.
@@ -126,8 +127,8 @@ def test_hybrid_read_outs(tmp_path: Path, readout: str) -> None:
 
 def test_streamed_weights_take_a_cycle_a_word_of_the_buffer(tmp_path: Path) -> None:
     builders.write_hybrid(tmp_path / "w", side=3, channels=(2,), n_inputs=1)
-    words, admit = ceil(2 * 9 / 8), ceil(9 * 8 / 64)
-    wide = {"kind": "dram", "word_bits": 256, "access_ns": 25}  # all weights are one word of the store
+    words, admit = ceil(CONV_BITS / 64), ceil(9 * 8 / 64)
+    wide = {"kind": "dram", "word_bits": 512, "access_ns": 25}  # all weights are one word of the store
     for residency, extra in (("streamed", words - 1), ("resident", 0)):
         weights = wide | {"residency": residency} | ({"kind": "nvm"} if residency == "resident" else {})
         timeline = run(chips.chip(tmp_path, "hybrid", weights=weights), load_workload(tmp_path / "w"), 1)
@@ -278,7 +279,7 @@ def test_cascade(tmp_path: Path) -> None:
     moved = t + 4  # four rows of image from pixel memory, a word a cycle
     conv, conv_end = cnn_spans(moved, words=2)
     dense_fetch_at = conv[0][2]  # in order, and there is a second slot
-    dense_fetch = 1 + (ceil(3 * 8 * 8 / 64) - 1)
+    dense_fetch = 1 + (ceil(3 * (8 * 8 + 32) / 64) - 1)
     load = 1  # eight features are one word
     compute_at = conv_end + load
     compute = 3 + (ceil(3 / 2) * ceil(1 / 2) * 8 - 1)  # two passes of eight inputs

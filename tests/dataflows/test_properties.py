@@ -17,9 +17,10 @@ from accelsim.components import COMPONENTS
 from accelsim.run import ChipRun, RunOptions, simulate
 from accelsim.workload import Workload, load_workload
 from tests.dataflows import chips
+from tests.dataflows.test_row_stationary import write_layer
 from tests.workload import builders
 
-KINDS = ("hybrid", "mbi", "cascade")
+KINDS = ("hybrid", "mbi", "cascade", "hybrid_digital", "cascade_digital", "cnn", "row_stationary")
 MBI_CHIP: dict[str, Any] = {"arrays": {"n_splits": 2, "count": 512}}
 
 
@@ -29,7 +30,9 @@ def workloads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workload]:
     builders.write_hybrid(folder / "hybrid", n_inputs=6, max_pool=2)
     builders.write_mbi(folder / "mbi", n_inputs=6, depth=2)
     builders.write_cascade(folder / "cascade", n_inputs=12, head="acam", seed=5)
-    return {kind: load_workload(folder / kind) for kind in KINDS}
+    builders.write_cnn(folder / "cnn", n_inputs=6, max_pool=2)
+    write_layer(folder / "row_stationary")
+    return {kind: load_workload(folder / kind.removesuffix("_digital")) for kind in KINDS}
 
 
 def run(
@@ -65,8 +68,8 @@ def test_a_unit_energy_moves_the_total_by_its_count(
 ) -> None:
     """For every action of every component; nothing else changes, and no time does."""
     for readout in ("analog_wta", "ramp"):  # between them, every action of the read-out is counted
-        wta = {} if kind == "mbi" else {"wta": {"readout": readout}}
-        reloaded = {} if kind == "hybrid" else {"controller": {"residency": "reloaded"}}
+        wta = {"wta": {"readout": readout}} if "wta" in chips.INSTANCES[kind] else {}
+        reloaded = {"controller": {"residency": "reloaded"}} if "controller" in chips.INSTANCES[kind] else {}
         base_changes: dict[str, dict[str, Any]] = {**wta, **reloaded}
         base, times, _ = run(tmp_path, kind, workloads[kind], **base_changes)
         before = dynamic(base)
@@ -86,10 +89,11 @@ def test_a_unit_energy_moves_the_total_by_its_count(
             assert all(after[site] == before[site] for site in before if site not in mine)
             counted |= {(instance, field)} if count else set()
         missing = set(unit_energies(kind)) - counted
-        # A read-out either steps or decides; the cascade's CNN does not pool (the hybrid's does).
+        # A read-out either steps or decides; the cascade's CNN does not pool (the others do), and logits are not added.
         other_readout = ("wta", "ramp_step_pj" if readout == "analog_wta" else "decide_pj")
-        unpooled = {("post", "pool_pj")} if kind == "cascade" else set()
-        assert missing == {other_readout} & set(unit_energies(kind)) | unpooled
+        unused = {("post", "pool_pj")} if kind.startswith("cascade") else set()
+        unused |= {("vote", "add_pj")} if kind == "cnn" else set()
+        assert missing == {other_readout} & set(unit_energies(kind)) | unused
 
 
 def without_ns(kind: str) -> dict[str, dict[str, Any]]:
@@ -154,6 +158,11 @@ DELAYS: dict[tuple[str, str], tuple[str, Any, Any]] = {
     ("acam_array", "search"): ("acam", _cycles(0), _sum("wake_ns", "search_ns", "combine_ns")),
     ("sense_amps", "sense"): ("sense", _cycles(0), _sum("wake_ns", "sense_ns")),
     ("winner_take_all", "decide"): ("wta", _cycles(0), _sum("wake_ns", "decide_ns")),
+    ("digital_matcher", "match"): ("matcher", _cycles("pipeline_cycles"), _sum("access_ns")),
+    ("cim_macro", "compute"): ("macro", _cycles(1), _sum()),
+    ("row_stationary_engine", "compute"): ("engine", _cycles("pipeline_cycles"), _sum()),
+    ("dram_port", "read"): ("dram", _cycles(0), _sum("access_ns")),
+    ("dram_port", "write"): ("dram", _cycles(0), _sum("access_ns")),
     ("glimpse_extractor", "extract"): ("extractor", _cycles("pipeline_cycles"), _sum()),
     ("lut_controller", "route"): ("controller", _cycles("route_cycles"), _sum()),
     ("distance_array", "compare"): ("arrays", _cycles(0), _sum(*_PHASES)),
@@ -170,9 +179,15 @@ def test_the_table_of_delays_is_complete() -> None:
     assert set(DELAYS) == {(name, op) for name, component in COMPONENTS.items() for op in component.ops}
 
 
-def _instance(role: str, changes: dict[str, Any], mhz: int) -> tuple[Instance, dict[str, Any]]:
-    fields = chips.spec_data("cascade", **{role: changes})["instances"][role]
-    component = COMPONENTS[fields["component"]]
+def _kind(component: str, role: str) -> str:
+    """A kind of chip whose instance of this role is this component."""
+    kinds = (kind for kind in chips.INSTANCES if role in chips.INSTANCES[kind])
+    return next(kind for kind in kinds if chips.INSTANCES[kind][role]["component"] == component)
+
+
+def _instance(name: str, role: str, changes: dict[str, Any], mhz: int) -> tuple[Instance, dict[str, Any]]:
+    fields = chips.spec_data(_kind(name, role), **{role: changes})["instances"][role]
+    component = COMPONENTS[name]
     return Instance(role, component, component.spec(**fields), mhz * 10**6, 1), fields
 
 
@@ -183,9 +198,9 @@ NS = st.decimals("0.001", "500", places=3).map(float)
 @given(mhz=st.integers(1, 4000), data=st.data())
 def test_cycles_are_the_ceiling_of_ns_times_clock(component: str, op: str, mhz: int, data: st.DataObject) -> None:
     role, cycles, ns = DELAYS[component, op]
-    names = [name for name in chips.INSTANCES["cascade"][role] if name.endswith("_ns")]
+    names = [name for name in chips.INSTANCES[_kind(component, role)][role] if name.endswith("_ns")]
     changes = {name: data.draw(NS, name) for name in names}
-    instance, fields = _instance(role, changes, mhz)
+    instance, fields = _instance(component, role, changes, mhz)
     by_hand = max(1, cycles(fields) + math.ceil(ns(fields) * mhz / 1000))
     assert instance.latency(op) == by_hand
     assert 1 <= instance.interval(op) <= by_hand
@@ -194,5 +209,5 @@ def test_cycles_are_the_ceiling_of_ns_times_clock(component: str, op: str, mhz: 
 @given(mhz=st.integers(1, 4000), decide_ns=NS, n=st.integers(1, 64))
 def test_a_compare_tree_chains_its_levels(mhz: int, decide_ns: float, n: int) -> None:
     changes = {"readout": "compare_tree", "n_inputs_max": n, "decide_ns": decide_ns, "bias_gated": False}
-    instance, fields = _instance("wta", changes, mhz)
+    instance, fields = _instance("winner_take_all", "wta", changes, mhz)
     assert instance.latency("decide") == max(1, math.ceil(_tree(fields) * mhz / 1000))

@@ -34,10 +34,12 @@ CASCADE: list[dict[str, Any]] = [
     {"n_inputs": 24, "head": "acam", "abort": "after_all", "depth": 2},
 ]
 
+CNN: list[dict[str, Any]] = [{}, {"channels": (4, 3, 2), "max_pool": 2, "n_classes": 7, "n_inputs": 20}]
+
 
 def chip_changes(kind: str, sizes: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What the small chip needs for the larger of these workloads."""
-    if kind == "hybrid":
+    if kind in ("hybrid", "cnn"):
         return {}
     metric = sizes.get("metric", "circuit")
     return {"arrays": {"metric": metric, "n_splits": 4, "count": 1024}, "adc": {"n_adcs": 3}}
@@ -60,11 +62,15 @@ def lay(
 
 @pytest.mark.parametrize(
     ("kind", "sizes"),
-    [("hybrid", s) for s in HYBRID] + [("mbi", s) for s in MBI] + [("cascade", s) for s in CASCADE],
+    [
+        *(("hybrid", sizes) for sizes in HYBRID),
+        *(("mbi", sizes) for sizes in MBI),
+        *(("cascade", sizes) for sizes in CASCADE),
+        *(("cnn", sizes) for sizes in CNN),
+    ],
 )
 def test_answers_and_pixels(tmp_path: Path, kind: str, sizes: dict[str, Any]) -> None:
-    write = {"hybrid": builders.write_hybrid, "mbi": builders.write_mbi, "cascade": builders.write_cascade}[kind]
-    built = write(tmp_path / "w", seed=5, **sizes)
+    built = getattr(builders, f"write_{kind}")(tmp_path / "w", seed=5, **sizes)
     workload = load_workload(tmp_path / "w")
     predicted, covered, table, activity = lay(tmp_path, kind, workload, sizes)
     assert predicted.tolist() == built.predicted.tolist()

@@ -27,7 +27,23 @@ PAIRS = [
     ("mbi_physical", "paper_mbi"),
     ("mbi_physical", "mnist_mbi"),
     ("full_chip", "mnist_cascade"),
+    ("hybrid_digital_65nm", "paper_hybrid"),
+    ("hybrid_digital_65nm", "cifar10_hybrid"),
+    ("hybrid_digital_180nm", "paper_hybrid"),
+    ("hybrid_digital_180nm", "cifar10_hybrid"),
+    ("cnn_physical", "cifar10_softmax"),
+    ("cnn_physical", "cifar10_cosine"),
+    ("cnn_physical", "mnist_cnn"),
+    ("teacher_physical", "resnet50_cifar_stem"),
+    ("teacher_physical", "resnet50_imagenet_stem"),
+    ("cim_mlp_28nm", "mlp_930k_shapes"),
+    ("cim_resnet20_55nm", "resnet20_115m_shapes"),
+    ("cim_lenet_65nm", "lenet_411k_shapes"),
+    ("eyeriss", "alexnet_shapes"),
+    ("eyeriss", "vgg16_shapes"),
 ]
+GENERAL = ("teacher_physical", "cim_mlp_28nm", "cim_resnet20_55nm", "cim_lenet_65nm", "eyeriss")
+"""Specs that take any network: pinned with those that they are there for."""
 KEYS = (
     "accuracy",
     "coverage",

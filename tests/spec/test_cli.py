@@ -56,7 +56,7 @@ def test_check_reports_every_file(accelsim, tmp_path: Path) -> None:
     assert code == 2
     assert out.startswith(f"{SMALL}: small_hybrid")
     assert err == (
-        f"{bad}:217 instances.acam.match_pj: got -1, need a number ≥ 0\n"
+        f"{bad}:225 instances.acam.match_pj: got -1, need a number ≥ 0\n"
         f"{tmp_path / 'none.yaml'}: got no such file or directory, need a readable file\n"
     )
 
@@ -69,7 +69,7 @@ def test_schema_describes_what_load_spec_accepts(accelsim, tmp_path: Path) -> No
     assert (tmp_path / "s.json").read_text(encoding="utf-8") == out
 
 
-@pytest.mark.parametrize("kind", ["hybrid", "mbi", "cascade"])
+@pytest.mark.parametrize("kind", ["hybrid", "mbi", "cascade", "cnn"])
 def test_new_writes_a_valid_commented_spec_once(accelsim, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "My chip.yaml"
     code, out, _ = accelsim("new", kind, path)
@@ -117,7 +117,7 @@ MISTAKES = {
     ("chekc",): "No such command 'chekc'",
     ("check", "."): ".: got is a directory, need a readable file",
     ("check", str(SMALL), "--set"): "--set",
-    ("new", "cam", "x.yaml"): "new: got cam, need one of hybrid, mbi, cascade",
+    ("new", "cam", "x.yaml"): "new: got cam, need one of hybrid, mbi, cascade, cnn",
     ("new", "hybrid", "none/x.yaml"): "none/x.yaml: cannot be written (No such file or directory)",
     ("list", "--root", "/nope"): '--root: got "/nope", need a folder that has arch_specs and workloads\n',
     ("schema", "--out", "."): ".: cannot be written (Is a directory)",

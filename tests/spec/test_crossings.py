@@ -54,21 +54,19 @@ THIRD_DIE = """  third:
     node_nm: 65
     temperature_k: 300
     supplies_v: {core: 1.0}
-    sources:
-      node_nm: {basis: assumed, text: x}
-      temperature_k: {basis: assumed, text: x}
-      supplies_v: {basis: assumed, text: x}
-clocks:
+    leakage: {reference_k: 300, device: LSTP, node_nm: 65, sources: {reference_k: SOURCE, node_nm: SOURCE}}
+    sources: {node_nm: SOURCE, temperature_k: SOURCE, supplies_v: SOURCE}
+""".replace("SOURCE", "{basis: assumed, text: x}")
+THIRD_CLOCK = """clocks:
   third: {clock_mhz: 300, sources: {clock_mhz: {basis: assumed, text: x}}}
 """
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """SMALL with one more die and one more clock that nobody uses."""
-    path = tmp_path / "small.yaml"
-    text = SMALL.read_text(encoding="utf-8")
-    path.write_text(text.replace("clocks:\n", THIRD_DIE), encoding="utf-8")
+def small(folder: Path, overrides: tuple[str, ...]) -> Path:
+    """SMALL, with the third die (which must carry something) or the third clock that an override names."""
+    more = (THIRD_DIE if any("die=third" in override for override in overrides) else "") + THIRD_CLOCK
+    path = folder / "small.yaml"
+    path.write_text(SMALL.read_text(encoding="utf-8").replace("clocks:\n", more), encoding="utf-8")
     return path
 
 
@@ -79,9 +77,9 @@ def refusal(path: Path, overrides: tuple[str, ...]) -> str:
 
 
 @pytest.mark.parametrize("overrides", REFUSED)
-def test_data_that_nothing_carries(small: Path, overrides: tuple[str, ...]) -> None:
+def test_data_that_nothing_carries(tmp_path: Path, overrides: tuple[str, ...]) -> None:
     expected = REFUSED[overrides]
-    path = small if any("third" in override for override in overrides) else SMALL
+    path = small(tmp_path, overrides) if any("third" in override for override in overrides) else SMALL
     assert refusal(path, overrides) == expected
 
 
@@ -99,7 +97,7 @@ def test_clocks_that_are_no_multiples_are_one_fault(tmp_path: Path) -> None:
     assert refusal(path, ()) == f"{path}:{line} clocks.engine.clock_mhz: got 333 MHz, {rule}"
 
 
-@pytest.mark.parametrize("mhz", [62.5, 500, 1000, 4000])
+@pytest.mark.parametrize("mhz", [62.5, 500, 1000, 2000])
 def test_multiples_and_divisors_are_fine(mhz: float) -> None:
     assert load_spec(FULL_CHIP, [f"clocks.engine.clock_mhz={mhz}"]).clocks["engine"].clock_mhz == mhz
 
@@ -116,12 +114,12 @@ KEEP_UP = "the cycles that the sense amplifiers take to compare (readout ramp)"
 RAMPS = {
     ("instances.sense.sense_ns=15",): "",
     ("instances.sense.sense_ns=16",): (
-        f"{SMALL}:278 instances.wta.ramp_step_cycles: got 1, need at least 2, {KEEP_UP}"
+        f"{SMALL}:286 instances.wta.ramp_step_cycles: got 1, need at least 2, {KEEP_UP}"
     ),
     ("instances.sense.sense_ns=16", "instances.wta.ramp_step_cycles=2"): "",
     # Amplifiers that must wake first are late for the first step, unless the ramp wakes as long.
     ("instances.sense.bias_gated=true", "instances.sense.wake_ns=30"): (
-        f"{SMALL}:278 instances.wta.ramp_step_cycles: got 1, need at least 3, {KEEP_UP}"
+        f"{SMALL}:286 instances.wta.ramp_step_cycles: got 1, need at least 3, {KEEP_UP}"
     ),
     (
         *("instances.sense.bias_gated=true", "instances.sense.wake_ns=30"),

@@ -19,7 +19,7 @@ from accelsim.spec import load_spec, not_charged, spec_sha256
 from accelsim.units import is_physical
 from accelsim.workload import Workload, load_workload
 from accelsim.yamlfile import read
-from tests.workload.builders import write_cascade, write_hybrid, write_mbi
+from tests.workload.builders import shapes, write_cascade, write_cnn, write_folder, write_hybrid, write_mbi
 
 from .editing import SMALL
 
@@ -117,7 +117,10 @@ def workloads(tmp_path_factory: pytest.TempPathFactory) -> Workloads:
     write_hybrid(folder / "hybrid", n_inputs=2, side=4, channels=(2,))
     write_mbi(folder / "mbi", n_inputs=2, side=4, n_glimpses=2, n_tables=2, branches=3)
     write_cascade(folder / "cascade", n_inputs=2, side=4, channels=(2,), n_glimpses=2, n_tables=2, branches=3)
-    return {kind: load_workload(folder / kind) for kind in ("hybrid", "mbi", "cascade")}
+    write_cnn(folder / "cnn", n_inputs=2, side=4, channels=(2,))
+    write_folder(folder / "shapes", shapes(n_inputs=2))
+    loaded = {kind: load_workload(folder / kind) for kind in ("hybrid", "mbi", "cascade", "cnn")}
+    return loaded | dict.fromkeys(("row_stationary", "cim"), load_workload(folder / "shapes"))
 
 
 def _outcome(workloads: Workloads, path: Path, overrides: Sequence[str] = ()) -> str:

@@ -1,4 +1,4 @@
-"""Tiny valid workload folders with random contents, for tests: `write_hybrid`, `write_mbi`, `write_cascade`.
+"""Tiny valid workload folders with random contents, for tests: `write_hybrid`, `write_mbi`, `write_cascade`, ….
 
 What is recorded follows from random images (a CNN and a lookup written apart from accelsim's, for small
 sizes), so a run from the images must give what a run from the recordings gives. `Built` also says what the
@@ -24,8 +24,11 @@ Decision = Literal["vote", "last"]
 
 
 def write_folder(folder: Path, parts: Built) -> Path:
-    """Writes the three files, with hashes that agree; returns the folder."""
+    """Writes the three files, with hashes that agree (of a shape-only workload the manifest); returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
+    if parts.manifest.get("content") == "shapes":
+        (folder / "manifest.yaml").write_text(yaml.safe_dump(parts.manifest, sort_keys=False), encoding="utf-8")
+        return folder
     hashes = {}
     for name, arrays in (("model.safetensors", parts.model), ("eval.safetensors", parts.evaluation)):
         content = save({key: np.ascontiguousarray(array) for key, array in arrays.items()})
@@ -49,6 +52,11 @@ def write_mbi(folder: Path, seed: int = 0, **sizes: Any) -> Built:
 def write_cascade(folder: Path, seed: int = 0, **sizes: Any) -> Built:
     """Writes a cascade workload; sizes as `cascade` takes them."""
     return _written(folder, cascade(seed, **sizes))
+
+
+def write_cnn(folder: Path, seed: int = 0, **sizes: Any) -> Built:
+    """Writes a CNN workload; sizes as `cnn` takes them."""
+    return _written(folder, cnn(seed, **sizes))
 
 
 def _written(folder: Path, parts: Built) -> Built:
@@ -158,6 +166,53 @@ def cascade(
         fallback = outputs.argmax(axis=1)
     parts.far = np.array((parts.distances > limits).any(axis=1))
     parts.predicted = np.where(parts.far, fallback, parts.predicted)
+    return parts
+
+
+def cnn(
+    seed: int = 0,
+    *,
+    n_inputs: int = 8,
+    side: int = 8,
+    channels: tuple[int, ...] = (4, 2),
+    max_pool: int = 1,
+    n_classes: int = 3,
+) -> Built:
+    """A CNN of 3 x 3 convolutions, as in `hybrid`, whose dense last layer gives logits."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (n_inputs, side, side), dtype=np.uint8)
+    parts = start("cnn", rng, images, n_classes)
+    logits = add_cnn(parts, rng, channels, max_pool, "argmax", n_classes)
+    parts.predicted = logits.argmax(axis=1)
+    return parts
+
+
+# Two convolutions that do not chain, one of them grouped, and a dense layer.
+SHAPES = (
+    {
+        **{"name": "conv1", "op": "conv", "in_channels": 3, "out_channels": 8, "in_height": 6, "in_width": 6},
+        **{"kernel": 3, "stride": 2, "padding": 1, "relu": True, "max_pool": 1},
+        **{"activation_zeros": 0.25, "weight_zeros": 0.5},
+    },
+    {
+        **{"name": "conv2", "op": "conv", "in_channels": 4, "out_channels": 6, "in_height": 4, "in_width": 4},
+        **{"kernel": 1, "stride": 1, "padding": 0, "groups": 2, "relu": False, "max_pool": 2},
+        **{"activation_zeros": 0.0, "weight_zeros": 0.9},
+    },
+    {
+        **{"name": "fc", "op": "dense", "in_features": 20, "out_features": 3, "relu": False},
+        **{"activation_zeros": 0.125, "weight_zeros": 0.0},
+    },
+)
+
+
+def shapes(n_inputs: int = 8, head: Literal["argmax", "none"] = "argmax", batch: int = 1) -> Built:
+    """A shape-only workload of the layers `SHAPES`."""
+    parts = start("cnn", np.random.default_rng(0), np.zeros((n_inputs, 6, 6), dtype=np.uint8), 3)
+    shape = {"channels": 3, "height": 6, "width": 6, "offset": 128, "shift": 0}
+    layers = [dict(layer) for layer in SHAPES]
+    parts.manifest |= {"name": "tiny_shapes", "content": "shapes"}
+    parts.manifest["cnn"] = {"input": shape, "grey": False, "head": head, "batch": batch, "layers": layers}
     return parts
 
 

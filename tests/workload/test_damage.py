@@ -10,13 +10,16 @@ import pytest
 
 from accelsim.errors import WorkloadError
 from accelsim.workload import load_workload
-from tests.workload.builders import cascade, hybrid, mbi, write_folder
+from tests.workload.builders import cascade, cnn, hybrid, mbi, shapes, write_folder
 from tests.workload.parts import Built
 
-PARTS = [hybrid(feature_levels=3), mbi(depth=3), cascade(), cascade(head="acam", decision="last")]
+PARTS = [hybrid(feature_levels=3), mbi(depth=3), cascade(), cascade(head="acam", decision="last"), cnn()]
+MANIFESTS = [*PARTS, shapes(), shapes(head="none", batch=3)]
 NUMBERS: list[Any] = [*range(-2, 4), 255, 256, 10**6, 10**12, 2**63, -(2**70), 0.5, -1e300, True, False]
-WORDS: list[Any] = ["", "é\u2028", "a" * 20_000, "acam", "argmax", "conv", "dense", "mbi", "cascade"]
+WORDS: list[Any] = ["", "é\u2028", "a" * 20_000, "acam", "argmax", "none", "conv", "dense", "mbi", "cascade", "cnn"]
+WORDS += ["shapes", "recorded"]
 NESTED: list[Any] = [[], [1], [[]], {}, {"x": 1}, [{"row": 0, "col": 0, "pool": 1}], {"height": 8}]
+NESTED += [{"n": 1, "e": 1, "p": 1, "q": 1, "r": 1, "t": 1}]
 JUNK = [None, *NUMBERS, *WORDS, *NESTED]
 
 
@@ -64,18 +67,19 @@ def damage(rng: np.random.Generator, manifest: dict[str, Any]) -> None:
 
 def one_damaged_manifest(folder: Path, seed: int) -> bool:
     rng = np.random.default_rng(seed)
-    parts = PARTS[seed % len(PARTS)].copy()
-    parts.manifest["files"] = {}
+    parts = MANIFESTS[seed % len(MANIFESTS)].copy()
+    if "content" not in parts.manifest:
+        parts.manifest["files"] = {}
     for _ in range(int(rng.integers(1, 4))):
         damage(rng, parts.manifest)
-    if not isinstance(parts.manifest.get("files", {}), dict):
+    if "content" not in parts.manifest and not isinstance(parts.manifest.get("files", {}), dict):
         del parts.manifest["files"]
     return survives(write_folder(folder, parts))
 
 
 def one_damaged_manifest_text(folder: Path, seed: int) -> bool:
     rng = np.random.default_rng(seed)
-    write_folder(folder, PARTS[seed % len(PARTS)])
+    write_folder(folder, MANIFESTS[seed % len(MANIFESTS)])
     path = folder / "manifest.yaml"
     text = bytearray(path.read_bytes())
     for _ in range(int(rng.integers(1, 4))):

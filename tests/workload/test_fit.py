@@ -12,13 +12,14 @@ from accelsim.errors import WorkloadError
 from accelsim.spec import Spec
 from accelsim.workload import Workload, load_workload, require_fit
 from accelsim.workload_fit import fit_problems
-from tests.workload.builders import write_cascade, write_hybrid, write_mbi
+from tests.workload.builders import shapes, write_cascade, write_cnn, write_folder, write_hybrid, write_mbi
 
 # Role → component, and the fields that fitting depends on: each just large enough for `workloads`.
 ROOM: dict[str, tuple[str, dict[str, Any]]] = {
     "admission": ("admission", {"max_inputs_in_flight": 1}),
     "buffer": ("sram_buffer", {"n_bytes": 8 * 8 + 4 * 4 * 4}),
-    "weights": ("weight_store", {"n_bytes": 4 * 9 + 2 * 4 * 9, "encoding": "dense"}),
+    # Behind the weights of a channel lie its bias, multiplier and shift: 4 + 4 + 1 bytes.
+    "weights": ("weight_store", {"n_bytes": 4 * 9 + 2 * 4 * 9 + (4 + 2) * 9, "encoding": "dense"}),
     "acam": ("acam_array", {"n_rows": 5, "n_segments": 4, "segment_cells": 8}),
     "driver": ("column_driver", {"n_columns": 32}),
     "wta": ("winner_take_all", {"n_inputs_max": 5}),
@@ -34,6 +35,7 @@ ROOM: dict[str, tuple[str, dict[str, Any]]] = {
 }
 DOOR = ("admission",)
 CNN = ("buffer", "weights")
+VOTE = ("vote",)
 ACAM = ("acam", "driver", "wta")
 MBI = ("pixels", "controller", "tables", "arrays", "values", "vote")
 ROLES = {
@@ -41,6 +43,8 @@ ROLES = {
     "mbi": DOOR + MBI,
     "cascade": DOOR + MBI + CNN,
     "cascade_acam": DOOR + MBI + CNN + ACAM,
+    "cnn": DOOR + CNN + VOTE,
+    "cnn_shapes": DOOR + CNN + VOTE,
 }
 
 
@@ -67,6 +71,8 @@ def workloads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workload]:
     write_mbi(folder / "mbi")
     write_cascade(folder / "cascade", channels=(2,))
     write_cascade(folder / "cascade_acam", head="acam")
+    write_cnn(folder / "cnn", channels=(2,), n_classes=3)
+    write_folder(folder / "cnn_shapes", shapes(batch=2))
     return {name: load_workload(folder / name) for name in ROLES}
 
 
@@ -110,8 +116,8 @@ HYBRID = [
         ],
     ),
     (
-        {"weights__n_bytes": 107},
-        ["cnn.layers: got 108 bytes of weights (dense)" + limit(107, "weights.n_bytes")],
+        {"weights__n_bytes": 161},
+        ["cnn.layers: got 162 bytes of weights (dense)" + limit(161, "weights.n_bytes")],
     ),
     ({"acam__n_rows": 4}, ["acam.n_rows: got 5" + limit(4, "acam.n_rows")]),
     ({"wta__n_inputs_max": 4}, ["acam.n_rows: got 5" + limit(4, "wta.n_inputs_max")]),
@@ -138,10 +144,45 @@ def test_run_length_encoding_counts(workloads: dict[str, Workload]) -> None:
         for weight in workloads["hybrid"].model[name].ravel():
             n_entries += run // 4 + 1 if weight else 0
             run = 0 if weight else run + 1
-    n_bytes = -(-n_entries * 10 // 8)
+    n_bytes = -(-n_entries * 10 // 8) + (4 + 2) * 9
     fields = {"weights__encoding": "run_length", "weights__index_bits": 2}
     assert messages(workloads["hybrid"], chip("hybrid", weights__n_bytes=n_bytes, **fields)) == []
     assert messages(workloads["hybrid"], chip("hybrid", weights__n_bytes=n_bytes - 1, **fields)) == [
+        f"cnn.layers: got {n_bytes} bytes of weights (run_length)" + limit(n_bytes - 1, "weights.n_bytes")
+    ]
+
+
+def test_cnn(workloads: dict[str, Workload]) -> None:
+    """Two channels of 4 x 4 from an image of 8 x 8, and three logits: the vote unit must have room for them."""
+    n_bytes = 2 * 9 + 3 * 32 + 2 * 9 + 3 * 4  # weights; bias, multiplier and shift; biases alone of the last layer
+    assert messages(workloads["cnn"], chip("cnn", weights__n_bytes=n_bytes)) == []
+    assert messages(workloads["cnn"], chip("cnn", weights__n_bytes=n_bytes - 1, vote__n_classes_max=2)) == [
+        f"cnn.layers: got {n_bytes} bytes of weights (dense)" + limit(n_bytes - 1, "weights.n_bytes"),
+        "dataset.n_classes: got 3" + limit(2, "vote.n_classes_max"),
+    ]
+
+
+def test_layer_shapes_in_a_batch_of_two(workloads: dict[str, Workload]) -> None:
+    """Each layer alone, twice; weights once: 8 x 27, of two groups 6 x 2, and 3 x 20, with their constants."""
+    largest, n_bytes = 2 * (3 * 36 + 8 * 9), 8 * 27 + 6 * 2 + 3 * 20 + (8 + 6) * 9 + 3 * 4
+    fields = {"weights__n_bytes": n_bytes, "buffer__n_bytes": largest}
+    assert messages(workloads["cnn_shapes"], chip("cnn", **fields)) == []
+    fields = {"weights__n_bytes": n_bytes - 1, "buffer__n_bytes": largest - 1}
+    assert messages(workloads["cnn_shapes"], chip("cnn", **fields)) == [
+        f"cnn.layers.0: got {largest} bytes of input and output of conv1 for 2 images"
+        + limit(largest - 1, "buffer.n_bytes"),
+        f"cnn.layers: got {n_bytes} bytes of weights (dense)" + limit(n_bytes - 1, "weights.n_bytes"),
+    ]
+
+
+def test_layer_shapes_in_a_run_length_store(workloads: dict[str, Workload]) -> None:
+    """As many entries as are expected: n (1 - z) / (1 - z^4) with runs of up to four zeros, 10 bits each."""
+    layers = ((8 * 27, 0.5), (6 * 2, 0.9), (3 * 20, 0.0))
+    bits = sum(round(n * (1 - z) / (1 - z**4)) * 10 for n, z in layers) + ((8 + 6) * 9 + 3 * 4) * 8
+    fields: dict[str, Any] = {"weights__encoding": "run_length", "weights__index_bits": 2, "buffer__n_bytes": 1000}
+    n_bytes = -(-bits // 8)
+    assert messages(workloads["cnn_shapes"], chip("cnn", weights__n_bytes=n_bytes, **fields)) == []
+    assert messages(workloads["cnn_shapes"], chip("cnn", weights__n_bytes=n_bytes - 1, **fields)) == [
         f"cnn.layers: got {n_bytes} bytes of weights (run_length)" + limit(n_bytes - 1, "weights.n_bytes")
     ]
 
@@ -203,12 +244,12 @@ def test_pixels_that_lie_in_two_splits(tmp_path: Path) -> None:
 
 
 def test_kind(workloads: dict[str, Workload]) -> None:
-    assert messages(workloads["hybrid"], chip("mbi")) == ["kind: got hybrid, need mbi (kind of chip)"]
+    assert messages(workloads["hybrid"], chip("mbi")) == ["kind: got hybrid, need mbi (chip is of kind mbi)"]
 
 
 def test_cascade_without_an_acam(workloads: dict[str, Workload]) -> None:
     assert messages(workloads["cascade_acam"], chip("cascade")) == [
-        "cnn.head: got acam, need argmax (chip has no instances.acam)"
+        "cnn.head: got acam, need argmax (chip has nothing that matches templates)"
     ]
 
 

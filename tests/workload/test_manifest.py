@@ -46,11 +46,11 @@ def check(folder: Path, kind: str, changes: dict[str, Any], lines: str) -> None:
 FIELDS = [
     ("hybrid", {"schema_version": 2}, "1 schema_version: got 2, need 1"),
     ("hybrid", {"name": "a b"}, f'2 name: got "a b", need {NAME}'),
-    ("hybrid", {"kind": GONE}, "1 kind: got nothing, need one of hybrid, mbi, cascade"),
+    ("hybrid", {"kind": GONE}, "1 kind: got nothing, need one of hybrid, mbi, cascade, cnn"),
     (
         "hybrid",
         {"kind": "hybird"},
-        '3 kind: got "hybird", need one of hybrid, mbi, cascade (did you mean hybrid?)',
+        '3 kind: got "hybird", need one of hybrid, mbi, cascade, cnn (did you mean hybrid?)',
     ),
     ("hybrid", {"method": 5}, f"4 method: got 5, need {NAME}"),
     ("hybrid", {"description": ""}, '5 description: got "", need some text, at most 10,000 characters'),

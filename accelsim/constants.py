@@ -1,0 +1,89 @@
+"""The constants of a spec: every number that states a source, where it stands, and what it can move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from accelsim.component import Source
+from accelsim.components import COMPONENTS
+from accelsim.spec_model import Spec
+from accelsim.units import is_physical
+
+Effect = Literal["price", "programming", "area", "behaviour"]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number of a spec.
+
+    Attributes:
+        path: as in `--set`.
+        instance: the instance whose own field it is, "" for dies, clocks and nested blocks.
+        field: its name.
+        value: what the spec says.
+        source: where that comes from, with its range.
+        effect: `price`: a unit energy or a power, on which energy depends linearly and nothing else does;
+            `programming`: the same of what is written once; `area`; `behaviour`: anything that may move times, noise or
+            answers.
+    """
+
+    path: str
+    instance: str
+    field: str
+    value: float
+    source: Source
+    effect: Effect
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of its range; itself twice where it has none."""
+        return self.source.range or (self.value, self.value)
+
+
+def constants(spec: Spec) -> list[Constant]:
+    """All of a spec, in file order."""
+    found = [constant for name, die in spec.dies.items() for constant in _sourced(f"dies.{name}", die)]
+    found += [constant for name, clock in spec.clocks.items() for constant in _sourced(f"clocks.{name}", clock)]
+    for name, instance in spec.instances.items():
+        found += _sourced(f"instances.{name}", instance, name)
+    return found
+
+
+def assumed_without_range(spec: Spec) -> list[str]:
+    """Paths of the assumed quantities that state no range: no interval knows how wrong they may be.
+
+    Sizes and counts without a unit are choices, not quantities, and are left out; so are areas, on which no figure of a
+    run depends.
+    """
+    return [
+        known.path
+        for known in constants(spec)
+        if known.source.basis == "assumed"
+        and known.source.range is None
+        and is_physical(known.field)
+        and known.effect != "area"
+    ]
+
+
+def _sourced(path: str, part: Any, instance: str = "") -> Iterator[Constant]:
+    """The numbers of a die, a clock, an instance or a nested block, and of the blocks in it."""
+    for field in type(part).model_fields if hasattr(part, "sources") else ():
+        value = getattr(part, field)
+        if isinstance(value, BaseModel):
+            yield from _sourced(f"{path}.{field}", value)
+        elif field in part.sources and isinstance(value, int | float) and not isinstance(value, bool):
+            effect = _effect(part, field) if instance else "behaviour"
+            yield Constant(f"{path}.{field}", instance, field, value, part.sources[field], effect)
+
+
+def _effect(part: Any, field: str) -> Effect:
+    component = COMPONENTS[part.component]
+    if field in component.actions.values() or field in {static.field for static in component.statics.values()}:
+        return "price"
+    if field in component.programming.values():
+        return "programming"
+    return "area" if field == "area_um2" else "behaviour"

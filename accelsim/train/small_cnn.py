@@ -1,0 +1,55 @@
+"""The fallback network of a trained cascade as a workload of its own (kind cnn): the baseline of the lookup tables.
+
+Nothing is trained and no image is read: arrays, recorded logits and non-zero multiply-accumulates are the cascade's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from accelsim.errors import DataError
+from accelsim.train.save import save_workload
+from accelsim.workload import load_workload
+
+DESCRIPTION = (
+    "MNIST by the small int8 network that mnist_cascade falls back to, here for every image: two 3x3 convolutions "
+    "of stride 2 and a dense layer, 25,088 multiply-accumulates and 4,266 parameters."
+)
+
+
+def extract_cnn(cascade: Path, out: Path) -> None:
+    """Write the workload folder `out` with the network of the folder `cascade`.
+
+    Raises:
+        DataError: if `cascade` holds no cascade with a network that ends in logits.
+        WorkloadError: if it is not a valid workload folder.
+        OutputError: if `out` cannot be written.
+    """
+    source = load_workload(cascade)
+    manifest = source.manifest
+    if manifest.kind != "cascade" or source.cnn.head != "argmax":
+        raise DataError(f"{cascade}: got kind {manifest.kind}, need a cascade whose network ends in logits")
+    names = {layer.name for layer in source.cnn.layers}
+    model = {key: array for key, array in source.model.items() if key.rpartition(".")[0] in names}
+    evaluation = {key: source.evaluation[key] for key in ("features", "nonzero_macs", "labels")}
+    right = evaluation["features"].argmax(axis=1) == evaluation["labels"]
+    entry = {
+        "schema_version": 1,
+        "name": "mnist_cnn",
+        "kind": "cnn",
+        "method": "softmax",
+        "description": DESCRIPTION,
+        "dataset": manifest.dataset.model_dump(),
+        "training": {
+            "command": "accelsim train mnist-cnn",
+            "cascade_command": manifest.training["command"],
+            "cascade_model_sha256": manifest.hashes["model.safetensors"],
+            "validation_accuracy": manifest.training["validation_accuracy_cnn_only"],
+        },
+        "accuracy": {
+            "measured": float(right.mean()),
+            "note": "the recorded logits of the cascade's network, whose test images were read once; int8",
+        },
+        "cnn": source.cnn.model_dump(exclude_defaults=True),
+    }
+    save_workload(out, entry, model, evaluation)

@@ -1,0 +1,1 @@
+"""`accelsim validate`: the models against measured and published figures, and against circuits."""
