@@ -3,11 +3,12 @@
 A column whose bit has weight 2 is precharged to `v_high_v`, one of weight 1 to `v_low_v`. Three series transistors of a
 cell discharge its line; each has a threshold of its own, so a cell's discharge time is
 
-    t = t50_ns * mean over its devices of (1 - dV_TH / v_overdrive_v) ** -exponent_rel
+    t = t50_ns * sum over its devices of w (1 - dV_TH / v_overdrive_v) ** -exponent_rel
 
-(never, where dV_TH reaches the overdrive). A line that should fall has fallen to `v * decay(t_evaluate / t)`: a
-constant current while the stack is saturated, down to the overdrive, and the square law of its triode region below;
-halved at 1. With s the part of the precharge at which saturation ends, decay u(x) = 1 - k x as long as u > s, then
+with weights w that add up to 1 (t is infinite where dV_TH reaches the overdrive). A line that should fall has fallen
+to `v * decay(t_evaluate / t)`: a constant current while the stack is saturated, down to the overdrive, and the square
+law of its triode region below; halved at 1.
+With s the part of the precharge at which saturation ends, decay u(x) = 1 - k x as long as u > s, then
 2 s / (1 + exp(2 k (x - x_s) / s)), and k such that u(1) = 1/2.
 
 Sharing n lines gives, with m differing lines of weight 2 and l of weight 1 on this sum line and h held lines whose
@@ -30,10 +31,11 @@ to 16 mV higher (at 32 differences; 3 mV at none).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import model_validator
 
 from accelsim.component import Imperfection, NonNegative, Positive
 
@@ -52,6 +54,8 @@ class SumLine(Imperfection):
         offset_v, bow_mm_v, bow_ml_v, bow_ll_v, droop_v: coefficients of the law (module docstring).
         t50_ns: time in which a nominal cell halves its line's voltage.
         v_overdrive_v, exponent_rel: of the alpha-power law.
+        row_weight_rel, query_weight_rel: weights of the row device (at the line) and the query device; the
+            stored-bit device (at ground) has the rest of 1.
         vth_sigma_v: sigma of V_TH of a minimum device (per chip and device, fixed).
     """
 
@@ -68,21 +72,32 @@ class SumLine(Imperfection):
     t50_ns: Positive
     v_overdrive_v: Positive
     exponent_rel: Positive
+    row_weight_rel: Positive
+    query_weight_rel: Positive
     vth_sigma_v: NonNegative
+
+    @model_validator(mode="after")
+    def _some_weight_left(self) -> Self:
+        given = self.row_weight_rel + self.query_weight_rel
+        if given >= 1:
+            raise ValueError(f"row_weight_rel + query_weight_rel: got {given:g}, need less than 1")
+        return self
 
 
 def discharge_rel(line: SumLine, vth_shifts_v: Floats) -> Floats:
     """Discharge time of cells in units of `t50_ns`, infinite where a device never conducts.
 
     Args:
-        vth_shifts_v: V_TH above nominal of a cell's devices in V, `[..., n_devices]`.
+        vth_shifts_v: V_TH above nominal of a cell's devices in V, `[..., 3]`: row, query and stored bit.
 
     Returns:
         `[...]`, of the same float type.
     """
     drive = np.maximum(1 - vth_shifts_v / line.v_overdrive_v, 0)
     with np.errstate(divide="ignore"):
-        times: Floats = np.mean(drive**-line.exponent_rel, axis=-1)
+        slowed = drive**-line.exponent_rel
+    row, query = line.row_weight_rel, line.query_weight_rel
+    times: Floats = row * slowed[..., 0] + query * slowed[..., 1] + (1 - row - query) * slowed[..., 2]
     return times
 
 

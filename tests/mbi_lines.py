@@ -18,6 +18,8 @@ LINE: dict[str, Any] = {
     "t50_ns": 0.59,
     "v_overdrive_v": 0.40,
     "exponent_rel": 2.9,
+    "row_weight_rel": 0.333,
+    "query_weight_rel": 0.333,
     "vth_sigma_v": 0.06,
 }
 IDEAL: dict[str, Any] = {

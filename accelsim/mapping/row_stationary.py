@@ -218,7 +218,7 @@ def _least_cycles(layer: Layer, batch: int, m: Mapping) -> int:
 
 
 def _in_a_pe(layer: Layer, batch: int, grid: Grid, e: int, r: int, t: int) -> Iterator[Mapping]:
-    """Images, filters and channels a PE, with as many filters as its scratchpads take or fewer groups do not need."""
+    """Images of a pass, and filters and channels of a PE: of the filters the two largest shares that fit it."""
     channels, filters = layer.in_channels // layer.groups, layer.out_channels // layer.groups
     for q in _shares(_over(channels, r), grid.input_words // layer.kernel):
         most = min(grid.psum_words, grid.filter_words // (q * layer.kernel))

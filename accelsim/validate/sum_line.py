@@ -83,7 +83,7 @@ def checks(bench: Bench) -> list[Check]:
     return found
 
 
-_TIMING = ("t50_ns", "v_overdrive_v", "exponent_rel")
+_TIMING = ("t50_ns", "v_overdrive_v", "exponent_rel", "row_weight_rel", "query_weight_rel")
 
 
 def _trimmed(bench: Bench) -> tuple[Array, float]:

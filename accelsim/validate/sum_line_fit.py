@@ -59,16 +59,19 @@ def fit_voltage(line: SumLine, n_columns: int, at: Points, names: Sequence[str])
 
 
 def fit_discharge(line: SumLine, shifts_v: Floats, t50_ns: Floats) -> SumLine:
-    """The line with t50, overdrive and exponent fitted to the logarithm of simulated times."""
+    """The line with t50, overdrive, exponent and weights fitted to the logarithm of simulated times."""
 
     def with_values(values: Floats) -> SumLine:
-        t50, overdrive, exponent = (float(value) for value in values)
-        return line.model_copy(update={"t50_ns": t50, "v_overdrive_v": overdrive, "exponent_rel": exponent})
+        t50, overdrive, exponent, row, query = (float(value) for value in values)
+        every = row + query + 1  # weights relative to that of the stored-bit device
+        weights = {"row_weight_rel": row / every, "query_weight_rel": query / every}
+        law = {"t50_ns": t50, "v_overdrive_v": overdrive, "exponent_rel": exponent}
+        return line.model_copy(update={**law, **weights})
 
     def residuals(values: Floats) -> Floats:
         return log_time_errors(with_values(values), shifts_v, t50_ns)
 
-    start = (float(np.median(t50_ns)), 2 * float(np.abs(shifts_v).max()), 2.0)
+    start = (float(np.median(t50_ns)), 2 * float(np.abs(shifts_v).max()), 2.0, 1.0, 1.0)
     return with_values(positive(residuals, start))
 
 

@@ -16,11 +16,17 @@ def make(**changes: Any) -> SumLine:
 
 
 def test_discharge_time_by_hand() -> None:
-    """Mean of the three devices; a device at the overdrive never conducts, whatever the others do."""
+    """Weighted mean of three devices; one at the overdrive never conducts, whatever the others do."""
     shifts = np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0], [-0.1, 0.1, 0.2], [0.4, 0.0, 0.0], [0.5, -0.1, 0.0]])
     one, fast, slow = 0.75**-2.9, 1.25**-2.9, 0.5**-2.9
     expected = [1, (one + 2) / 3, (fast + one + slow) / 3, np.inf, np.inf]
-    np.testing.assert_allclose(discharge_rel(make(), shifts), expected, rtol=1e-12)
+    even = make(row_weight_rel=1 / 3, query_weight_rel=1 / 3)
+    np.testing.assert_allclose(discharge_rel(even, shifts), expected, rtol=1e-12)
+    uneven = make(row_weight_rel=0.5, query_weight_rel=0.3)
+    weighted = [1, 0.5 * one + 0.5, 0.5 * fast + 0.3 * one + 0.2 * slow, np.inf, np.inf]
+    np.testing.assert_allclose(discharge_rel(uneven, shifts), weighted, rtol=1e-12)
+    with pytest.raises(ValueError, match="got 1, need less than 1"):
+        make(row_weight_rel=0.5, query_weight_rel=0.5)
 
 
 @pytest.mark.parametrize("precharge_v", [0.2, 0.45, 0.6, 0.79, 0.81, 0.9])

@@ -34,6 +34,8 @@ LINE = SumLine(
     t50_ns=0.2,
     v_overdrive_v=0.4,
     exponent_rel=2.0,
+    row_weight_rel=0.5,
+    query_weight_rel=0.3,
     vth_sigma_v=0.06,
     sources={},
 )

@@ -67,11 +67,12 @@ def test_held_out_patterns_are_not_calibration_patterns() -> None:
 
 
 def test_discharge_law_is_recovered() -> None:
-    """Times by the law, computed here: mean of (1 - dV / 0.35)^-1.7 over three devices, times 0.25 ns."""
+    """Times by the law, computed here: sum of w (1 - dV / 0.35)^-1.7 over three devices, times 0.25 ns."""
     shifts = np.random.default_rng(0).normal(0, 0.06, (50, 3))
-    times = 0.25 * np.mean((1 - shifts / 0.35) ** -1.7, axis=1)
+    times = 0.25 * ((1 - shifts / 0.35) ** -1.7 @ [0.6, 0.3, 0.1])
     fitted = fit_discharge(LINE, shifts, times)
     assert (fitted.t50_ns, fitted.v_overdrive_v, fitted.exponent_rel) == pytest.approx((0.25, 0.35, 1.7), rel=1e-4)
+    assert (fitted.row_weight_rel, fitted.query_weight_rel) == pytest.approx((0.6, 0.3), rel=1e-4)
     assert np.abs(log_time_errors(fitted, shifts, times)).max() < 1e-6
 
 
