@@ -101,7 +101,8 @@ class RramDevice(Imperfection):
     Attributes:
         record: name of the device record; that of every law below.
         g_min_siemens, g_max_siemens: its conductance range, both for targets and for what becomes of them.
-        search_v: voltage that a search puts across a device.
+        search_v: voltage that a search puts across a device. It is stated, not found: the check against
+            `disturb_limit_v` holds only if the cell limits the voltage across its devices to it.
         disturb_limit_v: voltage from which on a search would move the device.
         stuck_low_rel, stuck_high_rel: fraction of devices that stay at g_min, or at g_max, whatever is written.
         programming, relaxation, read_noise: the laws; None = none.

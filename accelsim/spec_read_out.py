@@ -10,10 +10,21 @@ from accelsim.yamlfile import Document
 
 
 def read_out_problems(spec: Spec, document: Document) -> list[Problem]:
-    """Rows that would rise above the supply, and blocks in volts of read-outs whose rows have none."""
+    """Searches and rows above the supply, and blocks in volts of read-outs whose rows have none."""
     if "acam" not in spec.instances:
         return []
-    return _swing_problems(spec, document) + _volts_problems(spec, document)
+    return _search_problems(spec, document) + _swing_problems(spec, document) + _volts_problems(spec, document)
+
+
+def _search_problems(spec: Spec, document: Document) -> list[Problem]:
+    """No search puts more across a device than the die has; that the cell keeps it below is the spec's word."""
+    array = spec.instances["acam"]
+    supply_v = max(spec.dies[array.die].supplies_v.values())
+    if array.device is None or array.device.search_v <= supply_v:
+        return []
+    path = "instances.acam.device.search_v"
+    need = f"at most {supply_v:g} V, the highest supply of die {array.die}"
+    return [Problem(document.where(path), path, f"{array.device.search_v:g} V", need)]
 
 
 def _swing_problems(spec: Spec, document: Document) -> list[Problem]:

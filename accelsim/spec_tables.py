@@ -205,10 +205,16 @@ def _number(kind: str, table: SramTable, point: Point) -> tuple[float, dict[str,
     factor, (low, high) = _factor(table, name), _span(table, name)
     scaled = f", x {float(factor):g} (table.scaled.{name})" if table.scaled else ""
     text = f"CACTI 7 ({cacti.COMMIT}), {point}, {cacti.TABLE_K} K: {float(value):g} {unit}{scaled}{note}"
-    source: dict[str, Any] = {"basis": "derived", "text": text}
+    source: dict[str, Any] = {"basis": "assumed" if _is_assumed(table, name) else "derived", "text": text}
     if low < high * above and kind != "gate_leakage_uw":  # it is part of leakage_uw, which has the range
         source["range"] = [float(value * low), float(value * high * above)]
     return float(value * factor), source
+
+
+def _is_assumed(table: SramTable, name: str) -> bool:
+    """Whether the factor that takes a number beyond the table is assumed: then the number is, too."""
+    stated = table.scaled.sources.get(name) if table.scaled else None
+    return stated is not None and stated.basis == "assumed"
 
 
 def _span(table: SramTable, name: str) -> tuple[Fraction, Fraction]:

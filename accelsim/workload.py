@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +20,7 @@ from safetensors.numpy import load as from_safetensors
 from accelsim.errors import InvariantError, Problem, WorkloadError
 from accelsim.manifest import Acam, Cascade, Manifest, Mbi
 from accelsim.manifest_check import read_manifest
-from accelsim.manifest_cnn import Cnn
+from accelsim.manifest_cnn import Cnn, ConvLayer, DenseLayer
 from accelsim.workload_arrays import (
     Arrays,
     evaluation_problems,
@@ -93,6 +93,12 @@ class Workload:
     def labels(self) -> npt.NDArray[np.uint8]:
         """Class of each recorded input, `[n_inputs]` uint8."""
         return self.evaluation["labels"]
+
+    def with_layers(self, layers: Sequence[ConvLayer | DenseLayer], batch: int) -> Workload:
+        """A shape-only workload with other layers and batch, to study a network piece by piece."""
+        cnn = self.cnn.model_copy(update={"layers": tuple(layers), "batch": batch})
+        manifest = self.manifest.model_copy(update={"cnn": cnn})
+        return replace(self, manifest=manifest, evaluation=_of_shapes(manifest))
 
 
 def load_workload(folder: Path | str) -> Workload:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from accelsim.account import LedgerRow
 from accelsim.report.quantities import picojoules, seconds
@@ -117,23 +118,36 @@ def shipped_table() -> str:
 def reports_table() -> str:
     """Headline figures of the committed runs."""
     headings = ("run", "accounting", "accuracy (95 % interval)", "coverage", "latency", "inputs/s", "pJ per input")
-    rows = [f"| {' | '.join(headings)} | of it static |"]
-    rows.append("|---|---|---|---:|---:|---:|---:|---:|")
+    rows = [f"| {' | '.join(headings)} | of it static | largest consumers | on assumptions |"]
+    rows.append("|---|---|---|---:|---:|---:|---:|---:|---|---:|")
     for path in sorted(REPORTS.parent.glob("*/summary.json")):
         figures = json.loads(path.read_text(encoding="utf-8"))
-        low, high = figures["accuracy_ci95"]
         cells = (
-            f"`{path.parent.name}`",
+            f"[`{path.parent.name}`]({path.parent.name}/report.md)",
             figures["accounting"],
-            f"{figures['accuracy']:.2%} ({low:.2%} to {high:.2%})",
-            f"{figures['coverage']:.1%}",
+            _accuracy(figures),
+            f"{figures['coverage']:.1%}" if figures["kind"] == "cascade" else "",
             seconds(figures["latency_s"]["mean"]),
             f"{figures['throughput_per_s']:,.0f}",
             picojoules(figures["energy_pj"]["mean"]),
             picojoules(figures["energy_static_pj"]["mean"]),
+            ", ".join(f"{one['name']} {one['share']:.0%}" for one in figures["largest_consumers"]),
+            f"{figures['assumed_share']:.1%}",
         )
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"
+
+
+def _accuracy(figures: dict[str, Any]) -> str:
+    """With its interval, or with the spread over chips where there are several."""
+    if figures["accuracy"] is None:
+        return "not evaluated"
+    if figures["population"]:
+        over = figures["population"]["accuracy"]
+        spread = f"{over['mean']:.2%} ± {over['std']:.2%} over {figures['n_chips']} chips"
+        return f"{spread} (ideal {figures['accuracy_ideal']:.2%})"
+    low, high = figures["accuracy_ci95"]
+    return f"{figures['accuracy']:.2%} ({low:.2%} to {high:.2%})"
 
 
 TABLES: dict[str, Callable[[], str]] = {"load": load_table, "shipped": shipped_table, "reports": reports_table}

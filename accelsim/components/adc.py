@@ -10,9 +10,8 @@ round. A job is one key and takes `rounds` times the op's cycles. With gated bia
 time: only area and static power are per copy.
 *Imperfections:* with a block `transfer` the converters have a range, a resolution of `n_bits`, gain and offset errors
 of their own and noise (`Transfer`, `Converters`). Without it codes are the exact integer distances.
-*Not modelled:* nonlinearity of a converter; missing codes. What the analog bus that brings the sums of many arrays to
-one converter does beside taking `bus_pj`: some 48 fF (0.24 mm at 200 fF/mm) on a sum line of some 120 fF lower the
-voltage of a step by about 30 %. Settling of the multiplexers on that bus.
+*Not modelled:* nonlinearity of a converter; missing codes; on the analog bus that brings the sums of many arrays to one
+converter, what is left of the key before (`bus_rel` is for a bus that starts at ground) and the settling of multiplexers.
 """
 
 from __future__ import annotations
@@ -67,6 +66,8 @@ class Transfer(Imperfection):
     Attributes:
         v_low_v, v_high_v: range.
         unit_v: voltage that the digital side takes one unit of distance for, on one sum line.
+        bus_rel: part of a sum line's voltage that reaches the converter, as the line shares its charge with the bus
+            between them: C_line / (C_line + C_bus); null where every array has its own converters beside it.
         gain_sigma_rel, offset_sigma_v: sigma of gain (about v_low_v) and offset; per chip and converter, fixed.
         noise_sigma_v: rms noise of one conversion, referred to the input.
     """
@@ -74,6 +75,7 @@ class Transfer(Imperfection):
     v_low_v: float
     v_high_v: float
     unit_v: Positive
+    bus_rel: Annotated[float, Field(gt=0, le=1)] | None = None
     gain_sigma_rel: NonNegative
     offset_sigma_v: NonNegative
     noise_sigma_v: NonNegative
@@ -83,6 +85,11 @@ class Transfer(Imperfection):
         if self.v_high_v <= self.v_low_v:
             raise ValueError(f"v_high_v: got {self.v_high_v}, need more than v_low_v {self.v_low_v}")
         return self
+
+    @property
+    def seen_rel(self) -> float:
+        """Part of a sum line's voltage that reaches the converter."""
+        return 1.0 if self.bus_rel is None else self.bus_rel
 
 
 class AdcSpec(ServedSpec):
@@ -185,7 +192,7 @@ def calibrate(spec: AdcSpec, zero_v: Floats, split_of_array: IntArray, draws: Dr
     """
     if spec.transfer is None:
         return None
-    zero_codes = (zero_v - spec.transfer.v_low_v) / lsb_v(spec, spec.transfer)
+    zero_codes = (zero_v * spec.transfer.seen_rel - spec.transfer.v_low_v) / lsb_v(spec, spec.transfer)
     zero_fixed = np.rint(np.clip(zero_codes, -FAR_CODE, FAR_CODE) * ONE_CODE).astype(np.int64)
     return Converters(zero_fixed, split_of_array, draws)
 
@@ -202,7 +209,8 @@ def threshold_codes(
     if state is None or spec.transfer is None:
         return distance
     # The average of SLP and SLN moves by half of what one of them does.
-    moved_v = distance * exact(spec.transfer.unit_v) * spec.conversions_per_compare / 2
+    unit_v = exact(spec.transfer.unit_v) * exact(spec.transfer.seen_rel)
+    moved_v = distance * unit_v * spec.conversions_per_compare / 2
     span_v = exact(spec.transfer.v_high_v) - exact(spec.transfer.v_low_v)
     rounded_by = (state.zero_codes * ONE_CODE - state.zero_fixed) @ weights[state.split_of_array].astype(np.int64)
     surplus = Fraction(int(rounded_by) * spec.conversions_per_compare * n_winners, ONE_CODE)
@@ -246,7 +254,8 @@ def _digitise(spec: AdcSpec, transfer: Transfer, state: Converters, x: Sums, dra
     banks, of_input = np.unique(x.bank, return_inverse=True)
     errors = np.stack([state.errors(transfer, spec.n_adcs, int(bank)) for bank in banks])
     gain, offset_v = np.moveaxis(errors[of_input][:, converter], -1, 0)[:, :, None]  # [n, 1, n_splits, lines]
-    volts = lines - transfer.v_low_v
+    volts = lines * transfer.seen_rel
+    volts -= transfer.v_low_v
     volts *= gain
     volts += offset_v
     if transfer.noise_sigma_v:

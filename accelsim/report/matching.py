@@ -1,7 +1,8 @@
 """`reports/matching.md`: the analog and the digital ways to match templates, from the features to the class.
 
 Energy is cut in two. What a match costs is paid once an input: actions, and clocks and biases that are off
-otherwise. Leakage is paid all the time, so its share of an input depends on how long inputs are apart.
+otherwise. Leakage is paid all the time, so its share of an input depends on how long inputs are apart. On both sides
+it mostly rests on one assumption, an off current, so sides are compared with both at the same end of their ranges.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -32,17 +33,35 @@ ANALOG, DIGITAL = ("driver", "acam", "sense", "wta"), ("matcher",)
 
 @dataclass(frozen=True)
 class Cost:
-    """What some instances cost: pJ a match, uW of leakage, and both in pJ an input with the range of its prices."""
+    """What some instances cost.
+
+    Attributes:
+        match_pj, leakage_uw: paid once a match, and all the time.
+        total_pj, low_pj, high_pj: both an input, and with all prices at one end of their ranges.
+        leakage_low_uw, leakage_high_uw: with what is paid all the time at one end of its ranges.
+    """
 
     match_pj: float
     leakage_uw: float
     total_pj: float
     low_pj: float
     high_pj: float
+    leakage_low_uw: float
+    leakage_high_uw: float
 
     def __add__(self, other: Cost) -> Cost:
         mine, its = astuple(self), astuple(other)
         return Cost(*(a + b for a, b in zip(mine, its, strict=True)))
+
+    @property
+    def ends(self) -> tuple[Cost, Cost]:
+        """The same with its leakage at the low and at the high end."""
+        time_us = (self.total_pj - self.match_pj) / self.leakage_uw if self.leakage_uw else 0.0
+        low, high = (
+            replace(self, leakage_uw=uw, total_pj=self.match_pj + uw * time_us)
+            for uw in (self.leakage_low_uw, self.leakage_high_uw)
+        )
+        return low, high
 
 
 @dataclass(frozen=True)
@@ -50,18 +69,19 @@ class Side:
     """One chip's way to match.
 
     Attributes:
-        name, node_nm: of the chip, and of the die where templates are matched.
+        name, node_nm, supply_v: of the chip, and of the die where templates are matched.
         way, matching: what brings the features there, and what matches them.
         instances: cost of each instance by itself.
         chip_pj: energy of the whole chip, pJ an input.
         input_s: time between two inputs.
         match_s: mean time from the features to the class.
-        accuracies: of each chip of the population.
+        accuracies: of each chip of the population, on all inputs that were given.
         area_um2: of what matches; None where an instance's is not known.
     """
 
     name: str
     node_nm: float
+    supply_v: float
     way: Cost
     matching: Cost
     instances: dict[str, Cost]
@@ -77,24 +97,26 @@ class Side:
         return self.way + self.matching
 
 
-def side(run: Run) -> Side:
-    """What a run of a hybrid chip says of its matching."""
+def side(run: Run, accuracies: Sequence[float]) -> Side:
+    """What a run of a hybrid chip says of its matching; the accuracy of each chip may be that of more inputs."""
     chip, present = run.chip, tuple(run.chip.instances)
     matching = [name for name in (*ANALOG, *DIGITAL) if name in present]
     way = [name for name in ON_THE_WAY if name in present]
     areas = account.areas_um2(chip)
     known = [areas[name] for name in matching]
     n_inputs, hertz = run.options.n_inputs, chip.clocks.tick_hz
+    die = chip.spec.dies[chip[matching[0]].spec.die]
     return Side(
         chip.spec.name,
-        chip.spec.dies[chip[matching[0]].spec.die].node_nm,
+        die.node_nm,
+        die.supplies_v["core"],
         _cost(run, way),
         _cost(run, matching),
         {name: _cost(run, [name]) for name in (*way, *matching)},
         account.total_pj(mean_ledger(run)) / n_inputs,
         statistics.mean(done.makespan for done in run.chips) / hertz / n_inputs,
         _match_s(run),
-        tuple(float(done.columns["correct"].mean()) for done in run.chips),
+        tuple(accuracies),
         None if None in known else math.fsum(area for area in known if area is not None),
     )
 
@@ -111,13 +133,22 @@ def _cost(run: Run, names: Sequence[str]) -> Cost:
             always = static is not None and static.when(instance.spec) == "always"
             (leaked if always else match).append(row.energy_pj / n_inputs)
     low, high = (math.fsum(_at_end(run, name, end) for name in names) for end in (0, 1))
-    return Cost(math.fsum(match), math.fsum(leaked) * 1e-6 / time_s, math.fsum(match + leaked), low, high)
+    total, leakage_uw = math.fsum(match + leaked), math.fsum(leaked) * 1e-6 / time_s
+    ends = (math.fsum(_at_end(run, name, end, _always(run, name)) for name in names) for end in (0, 1))
+    leak_low, leak_high = (leakage_uw + (at_end - total) * 1e-6 / time_s for at_end in ends)
+    return Cost(math.fsum(match), leakage_uw, total, low, high, leak_low, leak_high)
 
 
-def _at_end(run: Run, name: str, end: int) -> float:
-    """An instance's energy in pJ an input with all its prices at one end of their ranges."""
+def _at_end(run: Run, name: str, end: int, fields: set[str] | None = None) -> float:
+    """An instance's energy in pJ an input with its prices, or those of some fields, at one end of their ranges."""
     mine = [known for known in constants(run.chip.spec) if known.instance == name and known.effect == "price"]
-    return recosted_pj(run, name, {known.field: known.ends[end] for known in mine})
+    return recosted_pj(run, name, {one.field: one.ends[end] for one in mine if fields is None or one.field in fields})
+
+
+def _always(run: Run, name: str) -> set[str]:
+    """Fields of an instance whose power is drawn all the time."""
+    instance = run.chip[name]
+    return {one.field for one in instance.component.statics.values() if one.when(instance.spec) == "always"}
 
 
 def _match_s(run: Run) -> float:
@@ -166,15 +197,20 @@ _TEXT = (
 _RANGES = (
     "*Matching* is drivers, CAM, sense amplifiers and winner-take-all, or the matcher; *in all* adds the binariser "
     "and, where there are two dies, link and synchroniser. Brackets: all prices at the low and all at the high ends of "
-    "the ranges that their sources state. The digital prices at 180 nm are extrapolated (node x V²; the range holds "
+    "the ranges that their sources state. The brackets of two sides are correlated where they rest on the same assumption, "
+    "as most leakage on a second die does: it cannot be low on one side and high on the other, so brackets that overlap "
+    "do not say that either side may win. The digital prices at 180 nm are extrapolated (node x V²; the range holds "
     "what Stillmaker and Baas' rule gives); the analog ones are published for the cells and assumed for the rest."
 )
 _LIMITS = (
     "Not in the figures: the analog die could be switched off between matches and keep its templates, which RRAM holds "
     "without power; an SRAM cannot. An input would then cost the analog side what a match costs, and what it takes to "
     "wake the supplies; the digital side would go on leaking.",
-    "Leakage on the second die is a rule of thumb (5 pA a transistor at 300 K), the same for both sides; no foundry "
-    "figure was at hand. It decides what an input costs wherever inputs are hundreds of microseconds apart.",
+    "Leakage on the second die is a rule of thumb (5 pA a transistor at 300 K, from an off current of 10 pA/µm of a range "
+    "of 1 to 100), the same for both sides; no foundry figure was at hand. It decides what an input costs wherever inputs "
+    "are hundreds of microseconds apart, so the time from which digital wins is known to two orders of magnitude only.",
+    "The way to the second die is the same circuit at the supply of that die. The analog die could have a second, lower "
+    "supply for it, and would then lift the features in front of its drivers; that is not modelled.",
     "Programming is not in it: templates are written once. The area of the analog parts is not published.",
 )
 
@@ -183,6 +219,7 @@ def _headlines(sides: Sequence[Side]) -> str:
     rows = [
         ("matched at", *(f"{one.node_nm:g} nm" for one in sides)),
         ("accuracy", *(_accuracy(one) for one in sides)),
+        ("analog minus this one, points", "–", *(_paired(sides[0], one) for one in sides[1:])),
         ("features to class", *(seconds(one.match_s) for one in sides)),
         ("time between inputs", *(seconds(one.input_s) for one in sides)),
         ("matching: a match, pJ", *(picojoules(one.matching.match_pj) for one in sides)),
@@ -202,6 +239,13 @@ def _accuracy(one: Side) -> str:
     if len(one.accuracies) == 1 or len(set(one.accuracies)) == 1:
         return mean
     return f"{mean} ± {statistics.stdev(one.accuracies):.2%} over {len(one.accuracies)} chips"
+
+
+def _paired(analog: Side, exact: Side) -> str:
+    """Mean and spread over the analog chips of their accuracy less that of the exact chip, on the same inputs."""
+    points = [100 * (accuracy - exact.accuracies[0]) for accuracy in analog.accuracies]
+    spread = f" ± {statistics.stdev(points):.2f}" if len(points) > 1 else ""
+    return f"{statistics.mean(points):+.2f}{spread}"
 
 
 def _ranged(cost: Cost) -> str:
@@ -230,11 +274,27 @@ def _verdicts(analog: Side, digital: Side) -> list[str]:
         ("with the way there", analog.whole, digital.whole),
     )
     who = f"**analog at {analog.node_nm:g} nm against digital at {digital.node_nm:g} nm**"
-    return [
+    lines = [
         f"{who}, {label}: a match is {_cheaper(a.match_pj, d.match_pj)}, "
-        f"an input here {_cheaper(a.total_pj, d.total_pj)}{_overlap(a, d)}; {_turn(a, d)}."
+        f"an input here {_cheaper(a.total_pj, d.total_pj)}{_at_both_ends(a, d)}; {_turn(a, d)}."
         for label, a, d in ways
     ]
+    return [*lines, _same_way(who, analog, digital)] if {"link", "sync"} <= digital.instances.keys() else lines
+
+
+def _same_way(who: str, analog: Side, digital: Side) -> str:
+    """What of the difference is the way's, and the totals with the digital side's way on both sides."""
+    at_same = analog.matching + digital.way
+    more_pj, more_uw = analog.way.match_pj - digital.way.match_pj, analog.way.leakage_uw - digital.way.leakage_uw
+    square = (analog.supply_v / digital.supply_v) ** 2
+    return (
+        f"{who}, the way alone: link and synchroniser receive at {analog.supply_v:g} V on the analog side and at "
+        f"{digital.supply_v:g} V on the digital one (V² is {square:.2g} times), which is {picojoules(more_pj)} pJ more a "
+        f"match and {more_uw:.2g} µW more leakage on the analog side. With the digital side's way on both, a match in all is "
+        f"{picojoules(at_same.match_pj)} against {picojoules(digital.whole.match_pj)} pJ and an input here "
+        f"{picojoules(at_same.total_pj)} against {picojoules(digital.whole.total_pj)} pJ; the turn is then that of the "
+        "matching alone."
+    )
 
 
 def _cheaper(analog_pj: float, digital_pj: float) -> str:
@@ -242,9 +302,10 @@ def _cheaper(analog_pj: float, digital_pj: float) -> str:
     return f"{factor:.2g} times cheaper with the {who} one"
 
 
-def _overlap(analog: Cost, digital: Cost) -> str:
-    apart = analog.high_pj < digital.low_pj or digital.high_pj < analog.low_pj
-    return "" if apart else " (their brackets overlap)"
+def _at_both_ends(analog: Cost, digital: Cost) -> str:
+    """Who is cheaper an input with both leakages low, and with both high."""
+    low, high = (_cheaper(a.total_pj, d.total_pj) for a, d in zip(analog.ends, digital.ends, strict=True))
+    return f" (all leakage at the low end of its range: {low}; at the high end: {high})"
 
 
 def _turn(analog: Cost, digital: Cost) -> str:
@@ -253,4 +314,14 @@ def _turn(analog: Cost, digital: Cost) -> str:
         return "so it is whatever the time between inputs"
     sooner = "analog" if analog.match_pj < digital.match_pj else "digital"
     later = "digital" if sooner == "analog" else "analog"
-    return f"{sooner} wins with inputs less than {seconds(time_s)} apart, {later} with inputs further apart"
+    at_ends = (break_even_s(a, d) for a, d in zip(analog.ends, digital.ends, strict=True))
+    spans = [_about(end) if end else "no such time" for end in at_ends]
+    return (
+        f"{sooner} wins with inputs less than about {_about(time_s)} apart, {later} with inputs further apart (all leakage "
+        f"at the low end of its range: {spans[0]}; at the high end: {spans[1]})"
+    )
+
+
+def _about(time_s: float) -> str:
+    """To two digits: what it rests on is not known better."""
+    return seconds(float(f"{time_s:.2g}"))

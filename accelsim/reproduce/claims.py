@@ -65,7 +65,7 @@ class Claim:
         paper, physical: our simulation by the paper's accounting, and with every block charged.
         recipe: our training of the paper's own method; where it is there, it is compared with the claim.
         refs: contradictions that the claim belongs to.
-        note: what has to be said beside the figures.
+        note: what has to be said beside the figures; a function where it has figures of simulations in it.
     """
 
     id: str
@@ -76,7 +76,7 @@ class Claim:
     physical: Reading | None = None
     recipe: Recipe | None = None
     refs: tuple[str, ...] = ()
-    note: str = ""
+    note: str | Callable[[Runs], str] = ""
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,8 @@ def _claim(claim: Claim, runs: Runs, inputs: InputList) -> Document:
         "contradictions": list(claim.refs),
     }
     entry["status"] = _status(claim, entry)
-    entry["verdict"] = _words(claim, entry)
+    note = claim.note if isinstance(claim.note, str) else claim.note(runs)
+    entry["verdict"] = _words(claim, entry, note)
     return entry
 
 
@@ -182,7 +183,7 @@ def _status(claim: Claim, entry: Document) -> str:
     return claim.own.status if isinstance(claim.own, Unchecked) else str(entry["own"]["status"])
 
 
-def _words(claim: Claim, entry: Document) -> str:
+def _words(claim: Claim, entry: Document, note: str) -> str:
     """The verdict: status, difference, what the simulations say, what has to be added."""
     status, own, recipe = entry["status"], entry["own"], entry["recipe"]
     first = STATUSES[status]
@@ -198,8 +199,8 @@ def _words(claim: Claim, entry: Document) -> str:
     for mode in ("paper", "physical"):
         if (reading := entry[mode]) and reading["value"] is not None:
             sentences.append(f"{mode.capitalize()} mode: {_mode_words(reading)}")
-    if claim.note:
-        sentences.append(claim.note.rstrip("."))
+    if note:
+        sentences.append(note.rstrip("."))
     return ". ".join(sentences) + "."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accelsim.reproduce import hybrid_head, hybrid_teacher
 from accelsim.reproduce import hybrid_inputs as i
 from accelsim.reproduce.claims import Claim, Reading, Recipe, Seed, Unchecked
 from accelsim.reproduce.hybrid_contradictions import BACK_END, CONTRADICTIONS
@@ -133,10 +134,12 @@ RATIOS = (
         i.TEACHER / (i.FRONT + i.BACK),
         paper=Reading("78.06 µJ over hybrid_paper", lambda r: float(i.TEACHER.value) / _paper(r).joules()),
         physical=Reading(
-            "teacher_physical on resnet50_cifar_stem over hybrid_physical, one engine",
+            "teacher_physical on resnet50_cifar_stem, weights from DRAM, over hybrid_physical on paper_hybrid, weights on "
+            "the chip; the same PEs",
             lambda r: _teacher(r).joules() / _physical(r).joules(),
         ),
         refs=("C2",),
+        note=lambda r: hybrid_teacher.unequal(r, hybrid_teacher.STEMS[:1]),
     ),
     Claim(
         "mac_reduction",
@@ -153,11 +156,12 @@ RATIOS = (
         i.COSINE,
         Unchecked("unpublished", "the energy of the cosine baseline is not given, nor what it was computed on"),
         physical=Reading(
-            "dynamic energy: cosine layer and argmax of cnn_physical over the match of hybrid_physical, one network",
-            lambda r: r.energy("cnn_physical", "cifar10_cosine").phase_joules("cosine", "decide")
-            / r.energy("hybrid_physical", "cifar10_hybrid").phase_joules("match"),
+            "dynamic energy: cosine layer (class means in the network's weight memory) and argmax of cnn_physical over the "
+            "match of hybrid_physical, one network",
+            lambda r: hybrid_head.compared(r).network_x,
         ),
         refs=("C6",),
+        note=hybrid_head.where_it_depends,
     ),
     Claim(
         "parameter_share",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accelsim.reproduce import hybrid_inputs as i
+from accelsim.reproduce import hybrid_teacher
 from accelsim.reproduce.claims import Contradiction
 from accelsim.reproduce.quantity import Quantity, shown
 from accelsim.reproduce.simulations import Runs
@@ -37,16 +38,12 @@ def reduction(runs: Runs) -> str:
     names = (ratio.inputs[0].name.removeprefix("multiply-accumulates of ") for ratio in MAC_RATIOS)
     dense = (f"{_(ratio, 'x', 1)} ({name})" for ratio, name in zip(MAC_RATIOS, names, strict=True))
     pruned = (_(ratio / KEPT, "x", 0) for ratio in MAC_RATIOS)
-    student = runs.energy("hybrid_physical", "paper_hybrid").joules()
-    stems = ("resnet50_cifar_stem", "resnet50_imagenet_stem")
-    simulated = [shown(runs.energy("teacher_physical", stem).joules() / student, "x", 0) for stem in stems]
     return (
         f"{i.TEACHER} is {_(i.TEACHER / SUM, 'x', 1)} the sum of the parts, {_(i.TEACHER / i.TOTAL, 'x', 1)} "
         f"the printed total and {_(i.TEACHER / i.FRONT, 'x', 1)} the front end; {i.REDUCTION} would need "
         f"{_(i.TEACHER / i.REDUCTION, 'nJ')}. Counted multiply-accumulates of ResNet-50 over those of the "
-        f"reconstructed student are {', '.join(dense)}; without the pruned weights {', '.join(pruned)}. On one "
-        f"engine, all charged, the teacher takes {' or '.join(simulated)} the student's energy (3x3 or "
-        "ImageNet stem on 32x32)."
+        f"reconstructed student are {', '.join(dense)}; without the pruned weights {', '.join(pruned)}. "
+        f"{hybrid_teacher.simulated(runs)} {hybrid_teacher.unequal(runs, hybrid_teacher.STEMS)}"
     )
 
 

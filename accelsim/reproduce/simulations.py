@@ -82,14 +82,24 @@ class Simulated:
         rows = (row for row in self.rows if row.phase in phases)
         return account.total_pj(rows) * JOULES_PER_PJ / self.pair.n_inputs
 
-    def static_joules(self) -> float:
-        """Energy of static power (leakage, clocks, bias) in J per input."""
-        rows = (row for row in self.rows if row.phase == account.STATIC)
+    def static_joules(self, *instances: str) -> float:
+        """Energy of static power (leakage, clocks, bias) in J per input; of all instances without one."""
+        of = [row for name in instances for row in self._at(name)] if instances else self.rows
+        rows = (row for row in of if row.phase == account.STATIC)
         return account.total_pj(rows) * JOULES_PER_PJ / self.pair.n_inputs
 
-    def count(self, *sites: str) -> float:
-        """Actions per input of `instance.action` sites."""
-        return sum(row.count for site in sites for row in self._at(site)) / self.pair.n_inputs
+    def count(self, *sites: str, phase: str | None = None) -> float:
+        """Actions per input of `instance.action` sites, in one phase or in all."""
+        rows = (row for site in sites for row in self._at(site) if phase in (None, row.phase))
+        return sum(row.count for row in rows) / self.pair.n_inputs
+
+    def unit_joules(self, site: str) -> float:
+        """Energy of one action of an `instance.action` site in J."""
+        return self._at(site)[0].unit_pj * JOULES_PER_PJ
+
+    def input_s(self) -> float:
+        """Time of the run over its inputs, in s: what an input's share of static power is drawn for."""
+        return self.count("engine.leakage") * 1e-9
 
     def shares_by_basis(self) -> dict[str, float]:
         """Basis of the unit energies → its share of the energy."""

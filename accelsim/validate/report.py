@@ -52,8 +52,9 @@ def page(data: Document) -> str:
     parts = [
         "# Validation",
         f"Made by `{data['command']}` (accelsim {data['accelsim']}): {_tally(data)}.",
-        "Each tolerance was set before its result was known. A skipped check counts as nothing. A comparison has no "
-        "tolerance, because its two sides are not the same thing.",
+        "Each tolerance was set before its result was known; where a circuit or the range of a check was changed after "
+        "a result had been seen, its note says so. A skipped check counts as nothing. A comparison has no tolerance, "
+        "because its two sides are not the same thing, or because something in it was chosen by what was measured.",
         bullets(f"Left out: {text}" for text in data["left_out"]),
     ]
     for group, checks in _groups(data):

@@ -9,7 +9,7 @@ from typing import Any
 
 from accelsim.spice.card import own_card, probe, user_card
 from accelsim.spice.ngspice import NOT_FOUND, Ngspice, find
-from accelsim.validate import adc_survey, cam, charge_row, eyeriss, memories, published, sum_line
+from accelsim.validate import adc_survey, cam, charge_row, eyeriss_checks, memories, published, sum_line
 from accelsim.validate.bench import Bench
 from accelsim.validate.check import Check, skipped
 
@@ -63,7 +63,7 @@ def validate(specs: Path, workloads: Path, circuits: Circuits | None, say: Calla
     """
     found: list[Check] = []
     steps: dict[str, Callable[[], list[Check]]] = {
-        "Eyeriss": lambda: eyeriss.checks(specs, workloads),
+        "Eyeriss": lambda: eyeriss_checks.checks(specs, workloads),
         "macro and papers": lambda: published.checks(specs, workloads),
         "memories": lambda: memories.checks(specs),
         "converters": lambda: adc_survey.checks(specs),

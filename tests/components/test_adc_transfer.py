@@ -54,6 +54,15 @@ def test_beyond_the_range_saturates_and_is_counted() -> None:
     assert y.saturated.tolist() == [2 + 0 + 2, 0]  # keys that do not exist are not counted
 
 
+def test_a_bus_takes_its_part_of_the_voltage() -> None:
+    """3/4 of 0.8, 0.6 and 0.2 V on codes of 0.1 V are codes 6, 4.5 -> 5 and 1.5 -> 2; so are zero and unit."""
+    spec = make({"v_low_v": 0.0, "v_high_v": 0.8, "unit_v": 0.2, "bus_rel": 0.75}, n_bits=3)
+    state = ready(spec, [0.8], [0])
+    assert state.zero_codes.tolist() == [6]
+    assert read(spec, state, np.array([[[[0.8, 0.6]], [[0.2, 0.8]]]])).tolist() == [[[6 - 5], [6 - 2]]]
+    assert threshold_codes(spec, state, 3, ONE, 1) == 4  # 3 x 0.2 V x 3/4 / 0.1 V = 4.5
+
+
 def test_the_average_of_both_lines() -> None:
     """One conversion a split: (0.5 + 0.3) / 2 = 0.4 V; a unit of distance moves it by half of unit_v."""
     spec = make({"v_low_v": 0.0, "v_high_v": 0.8, "unit_v": 0.1}, n_bits=3, conversions_per_compare=1)
@@ -201,6 +210,8 @@ def test_both_blocks_or_none() -> None:
     [
         ({"v_high_v": 0.0}, "got 0.0, need more than v_low_v 0.0"),
         ({"unit_v": 0.0}, "greater than 0"),
+        ({"bus_rel": 0.0}, "greater than 0"),
+        ({"bus_rel": 1.1}, "less than or equal to 1"),
         ({"noise_sigma_v": -1e-3}, "greater than or equal to 0"),
     ],
 )

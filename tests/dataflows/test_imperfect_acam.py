@@ -217,6 +217,10 @@ def test_counters_of_a_cascade_leave_out_who_never_came(tmp_path: Path) -> None:
             "instances.acam.row: got 12.1 V where all cells match (combine current_sum), need at most 1 V, the highest",
         ),
         (
+            {"acam": blocks(1.0)["acam"] | {"device": sourced(acam_blocks.device(search_v=1.2, disturb_limit_v=1.5))}},
+            "instances.acam.device.search_v: got 1.2 V, need at most 1 V, the highest supply of die acam",
+        ),
+        (
             {"acam": {"cell": "9T4R", "device": blocks(1.0)["acam"]["device"]}},
             "instances.acam: got window = nothing, need a block: device has one, and the window says what it does",
         ),

@@ -13,6 +13,7 @@ import pytest
 from accelsim import yamlfile
 from accelsim.errors import RangeError, WorkloadError
 from accelsim.run import Run, RunOptions, simulate
+from accelsim.spec import load_spec
 from accelsim.workload import Workload, load_workload
 from tests.dataflows import chips
 from tests.workload import builders
@@ -66,20 +67,81 @@ def words(values: int, per_word: int) -> int:
     return ceil(values / per_word)
 
 
-def test_the_time_of_one_layer(tmp_path: Path) -> None:
-    found = run(tmp_path).chips[0]
-    dram_first = 2 * (ceil(60 / 20) + words(FIRST, 2) - 1)  # in ticks; a cycle of DRAM is two
-    dram_rest = 2 * (3 + words(REST, 2) - 1)
+def ticks(compute: int, read: int, write: int, first: int, rest: int, out: int, port: int, dram: int) -> int:
+    """End of one layer of two runs; `port` and `dram` are values a word of the buffer's port and of DRAM."""
+    dram_first = 2 * (ceil(60 / 20) + words(first, dram) - 1)  # in ticks; a cycle of DRAM is two
+    dram_rest = 2 * (3 + words(rest, dram) - 1)
     admitted = 1  # 8 bits over a port of 64
-    start = admitted + admitted % 2  # DRAM starts on its own edge
-    first = start + dram_first
-    engine = 3 + max(COMPUTE, words(WRITE, 4)) - 1
-    load = 1 + words(READ, 4) - 1
-    second = max(first + max(engine, load), first + dram_rest)
-    done = second + max(engine, load)
-    sent = done + done % 2 + 2 * (3 + words(OUT, 2) - 1)
-    assert found.makespan == sent
+    arrived = admitted + admitted % 2 + dram_first  # DRAM starts on its own edge
+    run = max(3 + max(compute, words(write, port)) - 1, words(read, port))
+    done = max(arrived + run, arrived + dram_rest) + run
+    return done + done % 2 + 2 * (3 + words(out, dram) - 1)
+
+
+def makespan(tmp_path: Path, port_bits: int, word_bits: int, **layer: Any) -> int:
+    spec = chips.spec(tmp_path, "row_stationary", buffer={"port_bits": port_bits}, dram={"word_bits": word_bits})
+    return simulate(spec, workload(tmp_path / "w", **layer), RunOptions(1)).chips[0].makespan
+
+
+@pytest.mark.parametrize(
+    ("port_bits", "word_bits", "decides"),
+    [(64, 32, "DRAM"), (64, 256, "the engine"), (16, 256, "the port, reading")],
+)
+def test_the_time_of_one_layer(tmp_path: Path, port_bits: int, word_bits: int, decides: str) -> None:
+    port, dram = port_bits // 16, word_bits // 16
+    engine, load, rest = 3 + COMPUTE - 1, words(READ, port), 2 * (3 + words(REST, dram) - 1)
+    slowest = max((engine, "the engine"), (load, "the port, reading"), (rest, "DRAM"))
+    assert slowest[1] == decides
+    expected = ticks(COMPUTE, READ, WRITE, FIRST, REST, OUT, port, dram)
+    assert makespan(tmp_path, port_bits, word_bits) == expected
+
+
+def test_writing_may_decide(tmp_path: Path) -> None:
+    """One channel of 8 x 8, 1 x 1 kernels: a strip of 4 rows writes 4 x 32 sums and reads 32 inputs and 4 filters."""
+    layer = {
+        **{"in_channels": 1, "in_height": 8, "in_width": 8, "kernel": 1},
+        "mapping": {"n": 1, "e": 4, "p": 2, "q": 1, "r": 1, "t": 2},
+    }
+    compute = ceil(2 * 2 / 4) + ceil(1 * 2 * 1 * 1 * 8 * 1.25)
+    first = 2 * 2 + 4 * 8
+    rest = 64 + 2 * 4 - first
+    expected = ticks(compute, 4 * 8 + 4, 4 * 32, first, rest, 4 * 64, port=1, dram=16)
+    assert makespan(tmp_path, 16, 256, **layer) == expected
+
+
+def test_the_number_of_jobs(tmp_path: Path) -> None:
+    found = run(tmp_path).chips[0]
     assert found.n_jobs == 1 + RUNS * (1 + 1 + 1) + 1  # admission; DRAM, load, compute a run; outputs
+
+
+def test_layers_follow_each_other(tmp_path: Path) -> None:
+    """A network takes as long as its layers one by one: the next one begins when the outputs of the last have left."""
+    one = workload(tmp_path / "one")
+    layer = one.cnn.layers[0]
+    two = one.with_layers([layer, layer.model_copy(update={"name": "again"})], 1)
+    spec = chips.spec(tmp_path, "row_stationary")
+    single, double = (simulate(spec, work, RunOptions(1)).chips[0].makespan for work in (one, two))
+    start = 2  # admission, then DRAM's edge
+    assert double - start == 2 * (single - start)
+
+
+def test_only_zero_activations_are_gated(tmp_path: Path) -> None:
+    ledger = run(tmp_path, activation_zeros=0.25, weight_zeros=0.5).chips[0].ledger
+    counts = {row.action: row.count for row in ledger if row.instance == "engine"}
+    macs = 4 * 9 * 2 * 4
+    assert (counts["mac"], counts["mac_gated"]) == (macs * 3 // 4, macs // 4)
+
+
+def test_hardly_any_zeros(tmp_path: Path) -> None:
+    """No run is given more non-zero multiply-accumulates than it has (17 filters of 5 x 5 on 87 x 87)."""
+    side = {"in_channels": 3, "out_channels": 17, "in_height": 87, "in_width": 87, "kernel": 5}
+    shape = workload(tmp_path / "w", **side, activation_zeros=1e-6, mapping=None)
+    spec = load_spec(Path(__file__).parents[2] / "arch_specs" / "eyeriss.yaml")
+    ledger = simulate(spec, shape, RunOptions(1)).chips[0].ledger
+    counts = {row.action: row.count for row in ledger if row.instance == "engine"}
+    macs = 17 * 83 * 83 * 3 * 25
+    assert counts["mac"] + counts["mac_gated"] == macs
+    assert counts["mac_gated"] == round(macs * 1e-6)
 
 
 def test_the_counts_of_one_layer(tmp_path: Path) -> None:

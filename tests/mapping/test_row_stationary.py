@@ -134,8 +134,14 @@ def candidates(layer: Layer, batch: int) -> Iterator[Mapping]:
                     yield mapping
 
 
+def rank(layer: Layer, batch: int, mapping: Mapping) -> tuple[float, int]:
+    found = plan(layer, batch, SMALL, mapping)
+    words = found.n_groups * (found.read_words + found.write_words)
+    return cycles(layer, batch, mapping), found.dram_in_words + words
+
+
 @settings(max_examples=60, deadline=None)
 @given(LAYERS, st.integers(1, 3))
-def test_no_candidate_is_quicker(layer: Layer, batch: int) -> None:
-    quickest = min(cycles(layer, batch, mapping) for mapping in candidates(layer, batch))
-    assert cycles(layer, batch, choose(layer, batch, SMALL).mapping) == quickest
+def test_no_candidate_is_quicker_nor_as_quick_with_fewer_words(layer: Layer, batch: int) -> None:
+    best = min(rank(layer, batch, mapping) for mapping in candidates(layer, batch))
+    assert rank(layer, batch, choose(layer, batch, SMALL).mapping) == best

@@ -123,6 +123,15 @@ def test_scaled_from_another_node_and_port(tmp_path: Path) -> None:
     assert "0.648 pJ, x 0.5 (table.scaled.energy_rel)" in memory.sources["read_pj"].text
 
 
+def test_a_number_beyond_the_table_is_as_assumed_as_its_factor(tmp_path: Path) -> None:
+    sources = SCALED["sources"] | {"energy_rel": {"basis": "derived", "text": "for a test"}}
+    spec = data("values", "mbi", {"cell": "LSTP", "scaled": SCALED | {"sources": sources}}, n_bytes=2048)
+    found = load(tmp_path, spec).instances["values"].sources
+    bases = {field: found[field].basis for field in ("read_pj", "write_pj", "access_ns", "leakage_uw", "area_um2")}
+    beyond = dict.fromkeys(("access_ns", "leakage_uw", "area_um2"), "assumed")
+    assert bases == {"read_pj": "derived", "write_pj": "derived", **beyond}
+
+
 def test_the_range_of_a_factor_is_the_range_of_the_number(tmp_path: Path) -> None:
     sources = SCALED["sources"] | {
         "delay_rel": {"basis": "assumed", "text": "for a test", "range": [0.5, 1]},
