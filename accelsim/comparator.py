@@ -70,6 +70,6 @@ def extra_ns(settling: Settling | None, margin_v: FloatArray) -> tuple[FloatArra
         return np.zeros(margin_v.shape), np.zeros(margin_v.shape, dtype=bool)
     margin = np.abs(margin_v)
     limited = margin <= settling.swing_v * math.exp(-settling.max_ns / settling.tau_ns)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # margins of zero, or too small for the ratio: infinite
         ns = settling.tau_ns * np.log(settling.swing_v / margin)
     return np.where(limited, settling.max_ns, np.clip(ns, 0, settling.max_ns)), limited

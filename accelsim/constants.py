@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
@@ -45,39 +45,60 @@ class Constant:
 
 
 def constants(spec: Spec) -> list[Constant]:
-    """All of a spec, in file order."""
-    found = [constant for name, die in spec.dies.items() for constant in _sourced(f"dies.{name}", die)]
-    found += [constant for name, clock in spec.clocks.items() for constant in _sourced(f"clocks.{name}", clock)]
-    for name, instance in spec.instances.items():
-        found += _sourced(f"instances.{name}", instance, name)
-    return found
+    """All of a spec, in file order: fields of one number each."""
+    return [
+        Constant(stated.path, stated.instance, stated.field, stated.value, stated.source, stated.effect)
+        for stated in _all_stated(spec)
+        if isinstance(stated.value, int | float)
+    ]
 
 
 def assumed_without_range(spec: Spec) -> list[str]:
     """Paths of the assumed quantities that state no range: no interval knows how wrong they may be.
 
     Sizes and counts without a unit are choices, not quantities, and are left out; so are areas, on which no figure of a
-    run depends.
+    run depends. Polynomials and tables (fields of several numbers) are in: they are no `Constant`, so no tornado can
+    move them.
     """
     return [
-        known.path
-        for known in constants(spec)
-        if known.source.basis == "assumed"
-        and known.source.range is None
-        and is_physical(known.field)
-        and known.effect != "area"
+        stated.path
+        for stated in _all_stated(spec)
+        if stated.source.basis == "assumed"
+        and stated.source.range is None
+        and is_physical(stated.field)
+        and stated.effect != "area"
     ]
 
 
-def _sourced(path: str, part: Any, instance: str = "") -> Iterator[Constant]:
-    """The numbers of a die, a clock, an instance or a nested block, and of the blocks in it."""
+class _Stated(NamedTuple):
+    """A field with a source, as in `Constant`, but `value` is a number or a tuple of numbers or of tuples."""
+
+    path: str
+    instance: str
+    field: str
+    value: Any
+    source: Source
+    effect: Effect
+
+
+def _all_stated(spec: Spec) -> Iterator[_Stated]:
+    for name, die in spec.dies.items():
+        yield from _stated(f"dies.{name}", die)
+    for name, clock in spec.clocks.items():
+        yield from _stated(f"clocks.{name}", clock)
+    for name, instance in spec.instances.items():
+        yield from _stated(f"instances.{name}", instance, name)
+
+
+def _stated(path: str, part: Any, instance: str = "") -> Iterator[_Stated]:
+    """The quantities of a die, a clock, an instance or a nested block, and of the blocks in it."""
     for field in type(part).model_fields if hasattr(part, "sources") else ():
         value = getattr(part, field)
         if isinstance(value, BaseModel):
-            yield from _sourced(f"{path}.{field}", value)
-        elif field in part.sources and isinstance(value, int | float) and not isinstance(value, bool):
+            yield from _stated(f"{path}.{field}", value)
+        elif field in part.sources and isinstance(value, int | float | tuple) and not isinstance(value, bool):
             effect = _effect(part, field) if instance else "behaviour"
-            yield Constant(f"{path}.{field}", instance, field, value, part.sources[field], effect)
+            yield _Stated(f"{path}.{field}", instance, field, value, part.sources[field], effect)
 
 
 def _effect(part: Any, field: str) -> Effect:

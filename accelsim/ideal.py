@@ -17,13 +17,30 @@ def blocks(component: str) -> list[str]:
 
 
 def ideal_parts(spec: Spec) -> list[str]:
-    """`instance.block` of every imperfection that a part of this chip could have and that the spec leaves out."""
+    """`instance.block` of every imperfection that a part of this chip could have and that no figure of it holds.
+
+    The spec leaves its block out, or the block is one of `unused_blocks`.
+    """
+    unused = unused_blocks(spec)
     return [
         f"{name}.{block}"
         for name, instance in spec.instances.items()
         for block in blocks(instance.component)
-        if getattr(instance, block) is None
+        if getattr(instance, block) is None or f"{name}.{block}" in unused
     ]
+
+
+def unused_blocks(spec: Spec) -> list[str]:
+    """`instance.block` of every imperfection block that is there and that the read-out of an ACAM does not use.
+
+    In a ramp the sense amplifiers are the comparators, and its clock strobes them; else those of `wta` decide, and the
+    sense amplifiers restore full swings.
+    """
+    if "wta" not in spec.instances:
+        return []
+    ramp = spec.instances["wta"].readout == "ramp"
+    idle = (("wta", "comparators"), ("wta", "settling")) if ramp else (("sense", "comparators"),)
+    return [f"{name}.{block}" for name, block in idle if getattr(spec.instances[name], block) is not None]
 
 
 def ideal_spec(spec: Spec) -> Spec | None:

@@ -2,6 +2,8 @@
 
 An instance with `table: {cell: …}` gets each number that its spec leaves out, for its size, its port and the node of
 its die, with a source that says so. A number that the spec spells out stays. What the tables do not have is refused.
+The number's basis is the weakest of what it rests on: edited where `--set` picked the point or its factor, else that of
+the factor of `table.scaled`, and derived at best.
 """
 
 from __future__ import annotations
@@ -139,10 +141,10 @@ def _fill(document: Document) -> Filled:
         if table is None or point is None or not isinstance(sources, dict):
             absent += [f"{path}.{field}" for field in wanted]
             continue
-        unknown = []
+        unknown, edits = [], _edits(document, name, memory)
         for field in wanted:
             try:
-                instance[field], sources[field] = _number(memory.fields[field], table, point)
+                instance[field], sources[field] = _number(memory.fields[field], table, point, edits)
             except RangeError:
                 unknown.append(field)
                 continue
@@ -164,7 +166,8 @@ def _table(raw: Any) -> SramTable | None:
 
 def _read_point(table: SramTable, instance: Mapping[str, Any], memory: Memory, dies: Any) -> Point | None:
     """The point of the table, or None where the spec does not say a size, a port or a node."""
-    die = dies.get(instance.get("die")) if isinstance(dies, dict) else None
+    name = instance.get("die")
+    die = dies.get(name) if isinstance(dies, dict) and isinstance(name, str) else None
     node = die.get("node_nm") if isinstance(die, dict) else None
     size, port = instance.get(memory.size), instance.get(memory.port)
     if type(size) is not int or type(port) is not int or not isinstance(node, int | float):
@@ -183,7 +186,15 @@ def _factor(table: SramTable, name: str) -> Fraction:
     return Fraction(1) if table.scaled is None else exact(getattr(table.scaled, name))
 
 
-def _number(kind: str, table: SramTable, point: Point) -> tuple[float, dict[str, Any]]:
+def _edits(document: Document, name: str, memory: Memory) -> list[str]:
+    """Paths by which `--set` changed the memory's point of the table, or what its factors were stated for."""
+    path = f"instances.{name}"
+    fields = (memory.size, memory.port, "die", "table.cell", "table.scaled.node_nm", "table.scaled.port_bits")
+    paths = [f"{path}.{field}" for field in fields] + [f"dies.{document.data['instances'][name]['die']}.node_nm"]
+    return [known for known in paths if document.is_overridden(known)]
+
+
+def _number(kind: str, table: SramTable, point: Point, edits: Sequence[str]) -> tuple[float, dict[str, Any]]:
     """One number and its source.
 
     Raises:
@@ -203,18 +214,24 @@ def _number(kind: str, table: SramTable, point: Point) -> tuple[float, dict[str,
         if kind == "leakage_uw":
             value += cacti.figure("sub_threshold_mw", point) * 1000
     factor, (low, high) = _factor(table, name), _span(table, name)
-    scaled = f", x {float(factor):g} (table.scaled.{name})" if table.scaled else ""
+    basis, scaled = _scaling(table, name)
+    changed = f"edited: with {', '.join(edits)} of --set; " if edits else ""
     text = f"CACTI 7 ({cacti.COMMIT}), {point}, {cacti.TABLE_K} K: {float(value):g} {unit}{scaled}{note}"
-    source: dict[str, Any] = {"basis": "assumed" if _is_assumed(table, name) else "derived", "text": text}
+    source: dict[str, Any] = {"basis": "edited" if edits else basis, "text": f"{changed}{text}"}
     if low < high * above and kind != "gate_leakage_uw":  # it is part of leakage_uw, which has the range
         source["range"] = [float(value * low), float(value * high * above)]
     return float(value * factor), source
 
 
-def _is_assumed(table: SramTable, name: str) -> bool:
-    """Whether the factor that takes a number beyond the table is assumed: then the number is, too."""
-    stated = table.scaled.sources.get(name) if table.scaled else None
-    return stated is not None and stated.basis == "assumed"
+def _scaling(table: SramTable, name: str) -> tuple[str, str]:
+    """Basis of a number with the factor that takes it beyond the table, and the words for the factor and its source."""
+    if table.scaled is None:
+        return "derived", ""
+    factor, stated = float(_factor(table, name)), table.scaled.sources.get(name)
+    if stated is None:
+        return "derived", f", x {factor:g} (table.scaled.{name})"  # refused when sources are checked
+    basis = stated.basis if stated.basis in ("edited", "assumed") else "derived"
+    return basis, f", x {factor:g} (table.scaled.{name}, {stated.basis}: {stated.text})"
 
 
 def _span(table: SramTable, name: str) -> tuple[Fraction, Fraction]:

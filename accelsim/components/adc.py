@@ -10,8 +10,8 @@ round. A job is one key and takes `rounds` times the op's cycles. With gated bia
 time: only area and static power are per copy.
 *Imperfections:* with a block `transfer` the converters have a range, a resolution of `n_bits`, gain and offset errors
 of their own and noise (`Transfer`, `Converters`). Without it codes are the exact integer distances.
-*Not modelled:* nonlinearity of a converter; missing codes; on the analog bus that brings the sums of many arrays to one
-converter, what is left of the key before (`bus_rel` is for a bus that starts at ground) and the settling of multiplexers.
+*Not modelled:* nonlinearity of a converter; missing codes; on the bus that brings the sums of many arrays to one
+converter, what is left of the key before (`bus_rel` is for a bus that starts at ground) and settling of multiplexers.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ class LookUp:
             hidden, previous = written, query
             if thresholds is not None:
                 jobs.count("scan", "compare", phase_of(glimpse), 1, active)
-                far |= active & (distance > self._walk.threshold_codes(glimpse, thresholds[glimpse]))
+                far |= distance > self._walk.threshold_codes(glimpse, thresholds[glimpse])
                 active = active & ~far if abort_at_first_far else active
         return Found(ballot, far, tied, last, {"adc.saturated": saturated} if self._walk.can_saturate else {})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from accelsim.chip import Chip, Instance, build_chip
 from accelsim.errors import AccelsimError
-from accelsim.ideal import ideal_parts
+from accelsim.ideal import ideal_parts, unused_blocks
 from accelsim.report.words import by_instance
 from accelsim.spec import load_spec, not_charged
 from accelsim.workload import Workload, load_workload
@@ -21,7 +21,7 @@ def overview(file: str, chip: Chip) -> str:
     """The chip's kind, clocks, instances with delays of ops in cycles, what it does not charge, what is ideal."""
     spec = chip.spec
     clocks = ", ".join(f"{name} {clock.clock_mhz:g} MHz" for name, clock in spec.clocks.items())
-    free, ideal = not_charged(spec), ideal_parts(spec)
+    free, ideal, unused = not_charged(spec), ideal_parts(spec), unused_blocks(spec)
     rows = [row for instance in chip.instances.values() for row in _rows(instance)]
     return "\n".join(
         [
@@ -32,6 +32,7 @@ def overview(file: str, chip: Chip) -> str:
             "",
             f"not charged: {', '.join(free) if free else 'nothing'}",
             f"ideal (no imperfection modelled): {by_instance(ideal) if ideal else 'nothing'}",
+            *([f"of these, specified but not used by this read-out: {by_instance(unused)}"] if unused else []),
         ]
     )
 

@@ -134,8 +134,8 @@ RATIOS = (
         i.TEACHER / (i.FRONT + i.BACK),
         paper=Reading("78.06 µJ over hybrid_paper", lambda r: float(i.TEACHER.value) / _paper(r).joules()),
         physical=Reading(
-            "teacher_physical on resnet50_cifar_stem, weights from DRAM, over hybrid_physical on paper_hybrid, weights on "
-            "the chip; the same PEs",
+            "teacher_physical on resnet50_cifar_stem, weights from DRAM, over hybrid_physical on paper_hybrid, weights "
+            "on the chip; the same PEs",
             lambda r: _teacher(r).joules() / _physical(r).joules(),
         ),
         refs=("C2",),
@@ -156,8 +156,8 @@ RATIOS = (
         i.COSINE,
         Unchecked("unpublished", "the energy of the cosine baseline is not given, nor what it was computed on"),
         physical=Reading(
-            "dynamic energy: cosine layer (class means in the network's weight memory) and argmax of cnn_physical over the "
-            "match of hybrid_physical, one network",
+            "dynamic energy: cosine layer (class means in the network's weight memory) and argmax of cnn_physical over "
+            "the match of hybrid_physical, one network",
             lambda r: hybrid_head.compared(r).network_x,
         ),
         refs=("C6",),

@@ -29,8 +29,8 @@ class Compared:
         network_reads_j, own_reads_j: reads of the class means, of the head's dynamic energy.
         network_j, own_j: the head's dynamic energy: cosine layer and argmax.
         match_j: the match's, from the features in the buffer to the class.
-        network_leak_j, own_leak_j: leakage of the class means' memory over the time of an input (of the network's memory
-            their share of its bytes).
+        network_leak_j, own_leak_j: leakage of the class means' memory over the time of an input (of the network's
+            memory their share of its bytes).
         back_end_leak_j: leakage, clocks and biases of the back end over that time.
         added_clock_j, added_s: how much longer the engine runs because of the head, and its clock in that time.
     """
@@ -114,20 +114,21 @@ def where_it_depends(runs: Runs) -> str:
     clocked = [f"{ratio:.3g}x" for ratio in one.clocked_x]
     return (
         "The answer depends on where the class means are stored, and on what static energy is counted. "
-        f"Of the head's {_nj(one.network_j)} the {one.n_reads:,.0f} reads of class means from the network's weight memory "
-        f"are {_nj(one.network_reads_j)}; from a memory of their own ({one.own}, "
-        f"{float(cacti.figure('read_pj', one.own)):g} pJ a read) they are {_nj(one.own_reads_j)}. Dynamic energy over the "
-        f"match's {_nj(one.match_j)}: {_against(one.network_x)} with the network's memory, {_against(one.own_x)} with their "
-        f"own. With leakage over the time of an input ({_nj(one.back_end_leak_j)} of the ACAM's side, "
-        f"{_nj(one.network_leak_j)} of the class means' share of the network's memory, {_nj(one.own_leak_j)} of their own): "
-        f"{_against(with_network)} and {_against(with_own)}. The head also keeps the engine "
-        f"{one.added_s * 1e6:.1f} µs longer, and its clock, which is never gated, takes {_nj(one.added_clock_j)} in that "
-        f"time: with that {clocked[0]} and {clocked[1]}."
+        f"Of the head's {_nj(one.network_j)} the {one.n_reads:,.0f} reads of class means from the network's weight "
+        f"memory are {_nj(one.network_reads_j)}; from a memory of their own ({one.own}, "
+        f"{float(cacti.figure('read_pj', one.own)):g} pJ a read) they are {_nj(one.own_reads_j)}. Dynamic energy over "
+        f"the match's {_nj(one.match_j)}: {_against(one.network_x)} with the network's memory, {_against(one.own_x)} "
+        f"with their own. With leakage over the time of an input ({_nj(one.back_end_leak_j)} of the ACAM's side, "
+        f"{_nj(one.network_leak_j)} of the class means' share of the network's memory, {_nj(one.own_leak_j)} of their "
+        f"own): {_against(with_network)} and {_against(with_own)}. The head also keeps the engine "
+        f"{one.added_s * 1e6:.1f} µs longer, and its clock takes {_nj(one.added_clock_j)} in that time: "
+        f"with that {clocked[0]} and {clocked[1]}."
     )
 
 
 def _against(ratio: float) -> str:
-    return f"{ratio:.3g}x ({distance_words(ratio, i.COSINE.value, 'x')})"
+    words = distance_words(ratio, i.COSINE.value, "x")
+    return f"{ratio:.3g}x ({words}{' than the claim' if words.endswith(('more', 'less')) else ''})"
 
 
 def _nj(joules: float) -> str:

@@ -24,8 +24,8 @@ class Ratio:
     Attributes:
         energy_x, local_x, dense_x, macs_x: ratios of all energy; without DRAM and staging; without them and with the
             student's gated multiply-accumulates charged as the others; of multiply-accumulates.
-        total_j, dram_j, staging_j, clock_j: the teacher's energy, and what of it are reads of the DRAM, writes and reads
-            of streamed weights in the buffer, and the engine's clock; J an input.
+        total_j, dram_j, staging_j, clock_j: the teacher's energy, and what of it are reads of the DRAM, writes and
+            reads of streamed weights in the buffer, and the engine's clock; J an input.
         input_s, stream_s: time of an input, and what streaming the weights takes at the memory's rate.
     """
 
@@ -51,7 +51,8 @@ def ratio(runs: Runs, stem: str) -> Ratio:
     dram_j = teacher.joules("weights.read")
     staging_j = staged * (teacher.unit_joules("buffer.write") + teacher.unit_joules("buffer.read"))
     local_j = teacher.joules() - dram_j - staging_j
-    ungated_j = student.count("engine.mac_gated") * student.unit_joules("engine.mac")
+    saved_j = student.unit_joules("engine.mac") - student.unit_joules("engine.mac_gated")
+    ungated_j = student.count("engine.mac_gated") * saved_j
     return Ratio(
         teacher.joules() / student.joules(),
         local_j / student.joules(),
@@ -77,20 +78,20 @@ def unequal(runs: Runs, stems: tuple[str, ...]) -> str:
     of_teacher = (_teacher(ratio(runs, stem), _NAMES[stem]) for stem in stems)
     gated = [_gated(runs.energy("hybrid_physical", name)) for name in ("paper_hybrid", "cifar10_hybrid")]
     return (
-        "These are the same PEs with different memories: the teacher's weights are streamed from DRAM and staged in its "
-        "buffer, the student's are resident and nothing is charged for bringing them. The teacher is dense (layer shapes "
-        f"alone); of the student's multiply-accumulates {gated[0]:.0%} meet a zero and are gated ({gated[1]:.0%} in the "
-        f"trained network, not pruned). {' '.join(of_teacher)}"
+        "These are the same PEs with different memories: the teacher's weights are streamed from DRAM and staged in "
+        "its buffer, the student's are resident and nothing is charged for bringing them. The teacher is dense (layer "
+        f"shapes alone); of the student's multiply-accumulates {gated[0]:.0%} meet a zero and are gated "
+        f"({gated[1]:.0%} in the trained network, not pruned). {' '.join(of_teacher)}"
     )
 
 
 def _teacher(one: Ratio, stem: str) -> str:
     parts = (f"{_mj(one.dram_j)} DRAM", f"{_mj(one.staging_j)} staging", f"{_mj(one.clock_j)} the engine's clock")
     return (
-        f"{stem[0].upper()}{stem[1:]}: of {_mj(one.total_j)} an input {', '.join(parts)} over {one.input_s * 1e3:.1f} ms, in "
-        f"which the weights take {one.stream_s * 1e3:.1f} ms to stream; the ratio is {_x(one.energy_x)}, without DRAM and "
-        f"staging {_x(one.local_x)} (the wait for the DRAM stays in it), with the student's gated operations charged "
-        f"too {_x(one.dense_x)}; that of multiply-accumulates is {_x(one.macs_x)}."
+        f"{stem[0].upper()}{stem[1:]}: of {_mj(one.total_j)} an input {', '.join(parts)} over {one.input_s * 1e3:.1f} "
+        f"ms, in which the weights take {one.stream_s * 1e3:.1f} ms to stream; the ratio is {_x(one.energy_x)}, "
+        f"without DRAM and staging {_x(one.local_x)} (the wait for the DRAM stays in it), with the student's gated "
+        f"operations charged too {_x(one.dense_x)}; that of multiply-accumulates is {_x(one.macs_x)}."
     )
 
 

@@ -55,11 +55,11 @@ def test_beyond_the_range_saturates_and_is_counted() -> None:
 
 
 def test_a_bus_takes_its_part_of_the_voltage() -> None:
-    """3/4 of 0.8, 0.6 and 0.2 V on codes of 0.1 V are codes 6, 4.5 -> 5 and 1.5 -> 2; so are zero and unit."""
+    """3/4 of 0.8, 0.62 and 0.22 V on codes of 0.1 V are codes 6, 4.65 -> 5 and 1.65 -> 2; zero and unit alike."""
     spec = make({"v_low_v": 0.0, "v_high_v": 0.8, "unit_v": 0.2, "bus_rel": 0.75}, n_bits=3)
     state = ready(spec, [0.8], [0])
     assert state.zero_codes.tolist() == [6]
-    assert read(spec, state, np.array([[[[0.8, 0.6]], [[0.2, 0.8]]]])).tolist() == [[[6 - 5], [6 - 2]]]
+    assert read(spec, state, np.array([[[[0.8, 0.62]], [[0.22, 0.8]]]])).tolist() == [[[6 - 5], [6 - 2]]]
     assert threshold_codes(spec, state, 3, ONE, 1) == 4  # 3 x 0.2 V x 3/4 / 0.1 V = 4.5
 
 

@@ -62,6 +62,14 @@ def test_extra_time_by_hand() -> None:
     assert limited.tolist() == [False] * 6 + [True] * 2
 
 
+def test_margins_too_small_for_a_ratio_are_limited_without_a_warning() -> None:
+    """3 V over the least float is no float; the time limit ends such a decision as it ends a margin of zero."""
+    with np.errstate(all="raise"):
+        ns, limited = extra_ns(SETTLING, np.array([5e-324, -5e-324, 0.0]))
+    assert ns.tolist() == [60.0] * 3
+    assert limited.all()
+
+
 def test_without_settling_no_time() -> None:
     ns, limited = extra_ns(None, np.zeros((2, 3)))
     assert ns.shape == limited.shape == (2, 3)

@@ -71,6 +71,18 @@ def test_zero_level_counts_the_unused_columns() -> None:
     np.testing.assert_allclose(cells.zero_v, [(10 * 0.9 + 22 * 0.45) / 32, 0.45])
 
 
+def test_zero_level_has_half_the_droop() -> None:
+    """20 and 3 used columns droop by 0.3 mV each where the query is 1: 10 and 1.5 of them on each line on average."""
+    layout = layout_of(20, 2, 3)
+    droop = {**IDEAL, "droop_v": 3e-4}
+    cells = cells_of(layout, **droop)
+    base_v = np.array([(10 * 0.9 + 22 * 0.45) / 32, 0.45])
+    np.testing.assert_allclose(cells.zero_v, base_v - 3e-4 * np.array([10, 1.5]), rtol=0, atol=1e-12)
+    ones = np.ones((1, 23), dtype=np.uint8)
+    volts = cells.sum_lines(ones, ones, Node(0, 1))[0, 0]  # SLP droops by its whole range, SLN not at all
+    np.testing.assert_allclose(volts.mean(axis=-1), cells.zero_v, rtol=0, atol=1e-12)
+
+
 def test_sum_lines_are_those_of_plain_loops() -> None:
     """Every column of one query and one key, with all coefficients and settled lines."""
     layout = layout_of(70, 2, 41)

@@ -6,10 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from accelsim import yamlfile
+from accelsim.chip import build_chip
+from accelsim.chip_run import RunOptions
 from accelsim.constants import Constant, assumed_without_range, constants
-from accelsim.ideal import blocks, ideal_parts, ideal_spec
+from accelsim.ideal import blocks, ideal_parts, ideal_spec, unused_blocks
+from accelsim.report.overview import overview
+from accelsim.sensitivity import Study
 from accelsim.spec import Spec, load_spec
+from tests.components import acam_blocks
 from tests.dataflows import chips
+from tests.dataflows.test_imperfect_acam import SETTLING, small_row, sourced
+
+HYBRID = Path(__file__).parents[2] / "arch_specs/hybrid_physical.yaml"
+COMPARATORS = {"offset_v": 0.0025, "noise_v": 0.0, "sources": {}}
 
 ROW: dict[str, Any] = {
     **{"q_match_fc": 60.0, "q_mismatch_fc": 10.0, "cell_ff": 75.0, "sense_ff": 5.0},
@@ -74,6 +83,73 @@ def test_assumed_quantities_without_a_range(tmp_path: Path) -> None:
     assert "instances.acam.n_segments" not in before  # is a choice
     data["instances"]["acam"]["sources"]["search_ns"]["range"] = [10, 20]
     assert set(before) - set(assumed_without_range(loaded(tmp_path, data))) == {"instances.acam.search_ns"}
+
+
+def test_polynomials_and_tables_are_quantities_too(tmp_path: Path) -> None:
+    """No tornado can move them, so an assumed one is listed; the same when published is not."""
+    device = sourced(acam_blocks.device(relaxation=acam_blocks.RELAXATION))
+    array = {"cell": "9T4R", "device": device, "window": sourced(acam_blocks.window())}
+    paths = {f"instances.acam.device.relaxation.{field}" for field in ("age_s", "sigma_siemens")}
+    spec = loaded(tmp_path, chips.spec_data("hybrid", acam=array))
+    assert paths <= set(assumed_without_range(spec))
+    assert not paths & set(by_path(spec))
+    for source in device["relaxation"]["sources"].values():
+        source["basis"] = "published"
+    spec = loaded(tmp_path, chips.spec_data("hybrid", acam=array))
+    assert not paths & set(assumed_without_range(spec))
+
+
+def test_areas_are_never_simulated_again(tmp_path: Path) -> None:
+    """No figure of a run depends on one: it has a range here, and is neither moved nor missed."""
+    data = chips.spec_data("hybrid", acam={"area_um2": 1000.0})
+    unranged = loaded(tmp_path, data)
+    assert "instances.acam.area_um2" not in assumed_without_range(unranged)
+    data["instances"]["acam"]["sources"]["area_um2"]["range"] = [900, 1200]
+    data["instances"]["acam"]["sources"]["search_ns"]["range"] = [10, 20]
+    spec = loaded(tmp_path, data)
+    assert by_path(spec)["instances.acam.area_um2"].effect == "area"
+    workload: Any = None  # its images are not looked at
+    for metric in ("energy", "latency"):
+        study = Study(tmp_path / "chip.yaml", [], spec, workload, RunOptions(1), metric)
+        assert [known.path for known in study.moving()] == ["instances.acam.search_ns"]
+
+
+def test_every_block_of_an_instance_is_removed() -> None:
+    spec = load_spec(HYBRID)
+    present = [
+        (name, block)
+        for name, instance in spec.instances.items()
+        for block in blocks(instance.component)
+        if getattr(instance, block) is not None
+    ]
+    assert {("acam", "device"), ("acam", "window"), ("acam", "row")} <= set(present)
+    assert {("wta", "comparators"), ("wta", "settling")} <= set(present)
+    stripped = ideal_spec(spec)
+    assert stripped is not None
+    assert [part for part in present if getattr(stripped.instances[part[0]], part[1]) is not None] == []
+    assert {f"{name}.{block}" for name, block in present} <= set(ideal_parts(stripped))
+    assert ideal_spec(stripped) is None
+
+
+def test_blocks_that_the_read_out_does_not_use_are_ideal(tmp_path: Path) -> None:
+    """A tree or an analog circuit has comparators of its own, a ramp those of the sense amplifiers."""
+    blocks_of_wta = {"comparators": sourced(COMPARATORS), "settling": sourced(SETTLING)}
+    sense = {"comparators": sourced(COMPARATORS)}
+    for readout, unused in (
+        ("analog_wta", ["sense.comparators"]),
+        ("compare_tree", ["sense.comparators"]),
+        ("ramp", ["wta.comparators", "wta.settling"]),
+    ):
+        wta = {"readout": readout, **blocks_of_wta}
+        spec = chips.spec(tmp_path, "hybrid", acam={"row": sourced(small_row())}, wta=wta, sense=sense)
+        assert unused_blocks(spec) == unused
+        all_of_them = ["sense.comparators", "wta.comparators", "wta.settling"]
+        assert [part for part in all_of_them if part in ideal_parts(spec)] == unused
+        grouped = "sense (comparators)" if readout != "ramp" else "wta (comparators, settling)"
+        assert f"specified but not used by this read-out: {grouped}" in overview("chip.yaml", build_chip(spec))
+    plain = chips.spec(tmp_path, "hybrid")
+    assert unused_blocks(plain) == unused_blocks(chips.spec(tmp_path, "mbi")) == []
+    assert "not used by this read-out" not in overview("chip.yaml", build_chip(plain))
 
 
 def test_ideal_parts_and_the_chip_without_imperfections(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from accelsim.arrivals import Arrivals
 from accelsim.chip_run import ChipRun, ChipRunner, RunOptions
 from accelsim.engines import events
-from accelsim.jobs import JobTable
+from accelsim.jobs import JobBuilder, JobTable, Service
 from accelsim.run import Run, simulate
 from accelsim.timing import table_digest
 from accelsim.workload import load_workload
@@ -108,6 +108,15 @@ def table() -> JobTable:
     return random_table(np.random.default_rng(5))
 
 
+def of_three_jobs(after: int) -> JobTable:
+    """Admission, a job after it, and a last one that needs job number `after`."""
+    jobs = JobBuilder((Service("admission", 1, 1, 1, "first_come"), Service("work", 1, 2, 2, "in_order")), 0, 1)
+    done = [jobs.add("admission", "admit", phase="p", needs=[], cycles=1)]
+    done.append(jobs.add("work", "work", phase="p", needs=done[:1], cycles=4))
+    jobs.add("work", "work", phase="p", needs=[done[after]], cycles=4)
+    return jobs.build(1)[0]
+
+
 def test_the_digest_is_of_all_that_an_engine_looks_at() -> None:
     whole = table()
     digests = {table_digest(whole)}
@@ -124,5 +133,8 @@ def test_the_digest_is_of_all_that_an_engine_looks_at() -> None:
     ]
     digests |= {table_digest(other) for other in changed}
     assert len(digests) == 1 + len(changed)
+    chain, fork = (of_three_jobs(after) for after in (1, 0))
+    assert np.array_equal(chain.need_start, fork.need_start)
+    assert table_digest(chain) != table_digest(fork)
     named = replace(whole, ops=tuple(f"{name}_" for name in whole.ops))
     assert table_digest(named) == table_digest(whole)  # names are for people

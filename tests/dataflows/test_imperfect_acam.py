@@ -146,6 +146,22 @@ def test_a_ramps_comparators_are_the_sense_amplifiers(tmp_path: Path, workload: 
     assert (strobes, other_strobes) == (steps * rows, other_steps * rows)
 
 
+def test_errors_of_rows_and_of_a_ramps_comparators_add_up(tmp_path: Path, workload: Workload) -> None:
+    """Exact comparators leave the errors of the rows as they are; ones that are off change them further."""
+    spread = {"cell_spread_rel": 0.2, "segment_gain_rel": 0.05, "segment_offset_v": 0.0025}
+    ramp = {"wta": {"readout": "ramp"}}
+    rows = {"acam": {"row": sourced(small_row(**spread))}, **ramp}
+    ideal = run(tmp_path, workload, {"acam": {"row": sourced(small_row())}, **ramp}).chips[0]
+    of_rows = run(tmp_path, workload, rows).chips[0]
+    exact, off = (
+        run(tmp_path, workload, {**rows, "sense": {"comparators": sourced(block)}}).chips[0]
+        for block in ({"offset_v": size, "noise_v": 0.0, "sources": {}} for size in (0.0, 0.0025))
+    )
+    assert answers(of_rows)["predicted"] != answers(ideal)["predicted"]
+    assert answers(exact) == answers(of_rows)
+    assert answers(off)["predicted"] != answers(of_rows)["predicted"]
+
+
 SETTLING = {"tau_ns": 4.0, "swing_v": 2.0, "max_ns": 60.0, "sources": {}}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from accelsim.report.matching import Side, page, side
+from accelsim.report.matching import page
+from accelsim.report.matching_costs import Side, side
 from accelsim.run import Run, RunOptions, correct_answers, simulate
 from accelsim.spec import load_spec
 from accelsim.workload import load_workload
@@ -37,8 +38,8 @@ def sides() -> list[Side]:
 def text() -> str:
     """The page."""
     made_by = (
-        f"`{WORKLOAD}`, {SPECS['hybrid_physical']} chips of the analog one (the digital ones are exact, so that one stands "
-        f"for all). Energies and times: the first {N_INPUTS} inputs, one after the other. Accuracy: all "
+        f"`{WORKLOAD}`, {SPECS['hybrid_physical']} chips of the analog one (the digital ones are exact, so that one "
+        f"stands for all). Energies and times: the first {N_INPUTS} inputs, one after the other. Accuracy: all "
         f"{load_workload(ROOT / 'workloads' / WORKLOAD).n_inputs:,} recorded inputs, the same for every chip; ± is the "
         "standard deviation over chips, not over inputs. Made by `python -m tests.report.matching`."
     )

@@ -87,7 +87,49 @@ def test_the_numbers_of_size_port_and_node(tmp_path: Path, role: str) -> None:
 def test_a_new_size_changes_them_all(tmp_path: Path) -> None:
     memory = load(tmp_path, data(), ["instances.buffer.n_bytes=65536"]).instances["buffer"]
     assert numbers(memory) == pytest.approx(KIB64, rel=1e-12)
-    assert memory.sources["read_pj"].basis == "derived"
+    assert memory.sources["read_pj"].basis == "edited"
+    assert memory.sources["read_pj"].text.startswith("edited: with instances.buffer.n_bytes of --set; CACTI 7 (")
+
+
+POINTS = {
+    "size": ("buffer", {}, "instances.buffer.n_bytes=65536"),
+    "port": ("values", SCALED, "instances.values.word_bits=72"),
+    "node": ("buffer", {}, "dies.digital.node_nm=22"),
+    "cell": ("buffer", {}, "instances.buffer.table.cell=HP"),
+    "table": ("buffer", {}, "instances.buffer.table={cell: HP}"),
+    "node of scaled": ("values", SCALED, "instances.values.table.scaled.node_nm=32"),
+}
+
+
+@pytest.mark.parametrize("case", POINTS)
+def test_numbers_of_an_edited_point_are_edited(tmp_path: Path, case: str) -> None:
+    role, scaled, override = POINTS[case]
+    table = {"cell": "LSTP", **({"scaled": scaled} if scaled else {})}
+    spec = data(role, "mbi" if role == "values" else "hybrid", table, n_bytes=2048)
+    clocks = ["clocks.engine.clock_mhz=50"]
+    before = load(tmp_path, spec, clocks).instances[role].sources
+    after = load(tmp_path, spec, [*clocks, override]).instances[role].sources
+    assert {before[field].basis for field in FILLED} == {"assumed" if scaled else "derived"}
+    assert {after[field].basis for field in FILLED} == {"edited"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "basis"), [("published", "derived"), ("derived", "derived"), ("assumed", "assumed")]
+)
+def test_a_number_is_no_better_than_its_factor(tmp_path: Path, stated: str, basis: str) -> None:
+    """A factor counts for its own numbers alone, and `--set` on it edits them."""
+    sources = SCALED["sources"] | {"leakage_rel": {"basis": stated, "text": "a factor of leakage"}}
+    spec = data("values", "mbi", {"cell": "LSTP", "scaled": SCALED | {"sources": sources}}, n_bytes=2048)
+    memory = load(tmp_path, spec).instances["values"]
+    assert memory.sources["leakage_uw"].basis == memory.sources["gate_leakage_uw"].basis == basis
+    assert memory.sources["read_pj"].basis == "assumed"
+    assert f", x 2 (table.scaled.leakage_rel, {stated}: a factor of leakage)" in memory.sources["leakage_uw"].text
+    edited = load(tmp_path, spec, ["instances.values.table.scaled.leakage_rel=50"]).instances["values"]
+    assert edited.leakage_uw == pytest.approx(50 * (1.30 + 0.474), rel=1e-12)
+    leakage = edited.sources["leakage_uw"]
+    assert leakage.basis == edited.sources["gate_leakage_uw"].basis == "edited"
+    assert f"edited: was 2 ({stated}: a factor of leakage)" in leakage.text
+    assert edited.sources["read_pj"].basis == "assumed"
 
 
 def test_a_new_cell_and_a_new_node_change_them_too(tmp_path: Path) -> None:
@@ -120,7 +162,7 @@ def test_scaled_from_another_node_and_port(tmp_path: Path) -> None:
     memory = load(tmp_path, spec).instances["values"]
     expected = (0.648 * 0.5, 0.943 * 0.5, 0.441 * 0.75, 2 * (1.30 + 0.474), 2 * 0.474, 1800 * 0.25)
     assert numbers(memory) == pytest.approx(dict(zip(FILLED, expected, strict=True)), rel=1e-12)
-    assert "0.648 pJ, x 0.5 (table.scaled.energy_rel)" in memory.sources["read_pj"].text
+    assert "0.648 pJ, x 0.5 (table.scaled.energy_rel, assumed: for a test)" in memory.sources["read_pj"].text
 
 
 def test_a_number_beyond_the_table_is_as_assumed_as_its_factor(tmp_path: Path) -> None:
@@ -230,7 +272,14 @@ def test_a_value_memory_recovers_while_it_is_read(tmp_path: Path) -> None:
 def test_damaged_tables_give_messages_and_no_traceback(tmp_path: Path) -> None:
     for table in ("LSTP", [1], {"cell": 3}, {"cell": "LSTP", "scaled": {}}, {"cell": "LSTP", "scaled": None}, {}):
         spec = data(table=table)
-        for memory in ({}, {"n_bytes": "many"}, {"sources": 5}, {"die": 7}, {"port_bits": True}):
+        broken_dies = ({"die": 7}, {"die": {}}, {"die": [7]})
+        for memory in ({}, {"n_bytes": "many"}, {"sources": 5}, *broken_dies, {"port_bits": True}):
             broken = spec | {"instances": {**spec["instances"], "buffer": spec["instances"]["buffer"] | memory}}
             if (table, memory) != ({"cell": "LSTP", "scaled": None}, {}):
                 assert refused(tmp_path, broken)
+
+
+def test_a_die_that_is_no_name() -> None:
+    with pytest.raises(SpecError) as caught:
+        load_spec(Path(__file__).parents[2] / "arch_specs/mbi_physical.yaml", ["instances.pixels.die={}"])
+    assert [p.path for p in caught.value.problems] == ["instances.pixels.die"]

@@ -101,6 +101,10 @@ def test_hybrid_figures(made: dict[str, Any]) -> None:
     assert found["parameter_share_counted"]["own"]["value"] == pytest.approx(100 * 369_360 / 25_557_032)
     assert found["gap"]["own"]["value"] == pytest.approx(82.22 - 70.91)
     assert found["total"]["physical"]["value"] > found["total"]["paper"]["value"]
+    assert "depends on where the class means are stored" in found["cosine"]["verdict"]
+    assert "with their own" in found["cosine"]["verdict"]
+    assert "streamed from DRAM" in found["reduction"]["verdict"]
+    assert "without DRAM and staging" in found["reduction"]["verdict"]
 
 
 def test_mbi_figures(made: dict[str, Any]) -> None:
