@@ -97,7 +97,7 @@ def discharge_rel(line: SumLine, vth_shifts_v: Floats) -> Floats:
         `[...]`, of the same float type.
     """
     drive = np.maximum(1 - vth_shifts_v / line.v_overdrive_v, 0)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # a device that never conducts slows without bound
         slowed = drive**-line.exponent_rel
     row, query = line.row_weight_rel, line.query_weight_rel
     times: Floats = row * slowed[..., 0] + query * slowed[..., 1] + (1 - row - query) * slowed[..., 2]
@@ -124,7 +124,8 @@ def residual_v(line: SumLine, precharge_v: float, vth_shifts_v: Floats, evaluate
         vth_shifts_v: as in `discharge_rel`.
         evaluate_ns: time they are given.
     """
-    elapsed = (evaluate_ns / line.t50_ns) / discharge_rel(line, vth_shifts_v)
+    with np.errstate(divide="ignore", over="ignore"):  # a cell much quicker than the time it is given
+        elapsed = (evaluate_ns / line.t50_ns) / discharge_rel(line, vth_shifts_v)
     left: Floats = precharge_v * decay(line, precharge_v, elapsed)
     return left
 

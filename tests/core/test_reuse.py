@@ -108,12 +108,13 @@ def table() -> JobTable:
     return random_table(np.random.default_rng(5))
 
 
-def of_three_jobs(after: int) -> JobTable:
-    """Admission, a job after it, and a last one that needs job number `after`."""
-    jobs = JobBuilder((Service("admission", 1, 1, 1, "first_come"), Service("work", 1, 2, 2, "in_order")), 0, 1)
+def of_four_jobs(after: int) -> JobTable:
+    """Admission, a job after it, one that needs job number `after`, and a last one that needs it and the admission."""
+    jobs = JobBuilder((Service("admission", 1, 1, 1, "first_come"), Service("work", 1, 3, 3, "in_order")), 0, 1)
     done = [jobs.add("admission", "admit", phase="p", needs=[], cycles=1)]
     done.append(jobs.add("work", "work", phase="p", needs=done[:1], cycles=4))
-    jobs.add("work", "work", phase="p", needs=[done[after]], cycles=4)
+    late = jobs.add("work", "work", phase="p", needs=[done[after]], cycles=4)
+    jobs.add("work", "work", phase="p", needs=[done[0], late], cycles=4)
     return jobs.build(1)[0]
 
 
@@ -133,7 +134,7 @@ def test_the_digest_is_of_all_that_an_engine_looks_at() -> None:
     ]
     digests |= {table_digest(other) for other in changed}
     assert len(digests) == 1 + len(changed)
-    chain, fork = (of_three_jobs(after) for after in (1, 0))
+    chain, fork = (of_four_jobs(after) for after in (1, 0))
     assert np.array_equal(chain.need_start, fork.need_start)
     assert table_digest(chain) != table_digest(fork)
     named = replace(whole, ops=tuple(f"{name}_" for name in whole.ops))
