@@ -25,7 +25,8 @@ def page(sides: Sequence[Side], made_by: str) -> str:
 
 
 _TEXT = (
-    "The same network, features and templates on three chips that differ in the matching alone: the analog CAM with "
+    "The same network, features and templates on three chips that differ in the matching, and in the supply at which a "
+    "second die receives the features (3 V, or 1.8 V): the analog CAM with "
     "its drivers, sense amplifiers and winner-take-all on a die of its own; a digital matcher (templates in SRAM, "
     "compare and count, running maximum) on that second die at the same node; and the digital matcher on the "
     "network's own die.",

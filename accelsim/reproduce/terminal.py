@@ -49,10 +49,10 @@ def _bare(claim: Document) -> bool:
 
 def _table(group: str, claims: list[Document]) -> Table:
     table = Table(title=group, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("claim")
+    table.add_column("claim", overflow="fold", min_width=10)
     for name in ("published", "its inputs give", "paper mode", "physical mode"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
+        table.add_column(name, justify="right", overflow="fold")  # a narrow terminal breaks a figure, and cuts none
+    table.add_column("verdict", overflow="fold")
     table.add_column("")
     for claim in claims:
         own = claim["own"]["text"] if claim["own"] else "–"
