@@ -25,6 +25,7 @@ from accelsim.components import admission, dram_port, row_stationary_engine, sra
 from accelsim.dataflows.admit import PHASE
 from accelsim.dataflows.block import Block, Outcome, add_op, at_port_rate
 from accelsim.dataflows.cnn import geometry
+from accelsim.errors import RangeError
 from accelsim.jobs import Handle, JobBuilder
 from accelsim.manifest_cnn import ConvLayer, DenseLayer
 from accelsim.mapping import row_stationary as mapping
@@ -67,8 +68,22 @@ class RowStationary:
 
     def __init__(self, chip: Chip, workload: Workload, sample: Sample) -> None:
         self._chip, self._cnn = chip, workload.cnn
-        self._plans = [plan_layer(chip, layer, self._cnn.batch) for layer in self._cnn.layers]
+        self._plans = [self._plan(index, workload) for index in range(len(self._cnn.layers))]
         self.programmed: Mapping[str, Programmed] = {}
+
+    def _plan(self, index: int, workload: Workload) -> mapping.Plan:
+        """A layer's plan; a mapping that does not fit is a fault of the workload's file.
+
+        Raises:
+            RangeError: with its place.
+        """
+        layer = self._cnn.layers[index]
+        try:
+            return plan_layer(self._chip, layer, self._cnn.batch)
+        except RangeError as exc:
+            place = f"{workload.folder / 'manifest.yaml'} cnn.layers.{index}"
+            remedy = "; without its mapping one that fits is looked for" if layer.mapping else ""
+            raise RangeError(f"{place}: {exc} on {self._chip.spec.name}{remedy}") from exc
 
     def lay(self, jobs: JobBuilder, block: Block) -> Outcome:
         """Lays down the jobs and activity of a block; nothing is decided, as nothing is computed."""

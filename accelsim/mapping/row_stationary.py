@@ -187,7 +187,7 @@ def choose(layer: Layer, batch: int, grid: Grid) -> Plan:
     """
     best = _quickest(replace(layer, name=""), batch, grid)
     if best is None:
-        need = f"a kernel of at most {grid.n_pe_rows} rows, and scratchpads and a global buffer that hold a pass"
+        need = f"a kernel of at most {grid.n_pe_rows} rows, and larger scratchpads or a larger global buffer"
         raise RangeError(f"layer {layer.name}: got no row-stationary mapping that fits, need {need}")
     return best
 
@@ -233,9 +233,16 @@ def _shares(total: int, most: int) -> list[int]:
 
 
 def _rank(found: Plan, grid: Grid) -> tuple[float, int]:
-    """Cycles of the layer, and words moved."""
+    """Cycles of the layer, and words moved.
+
+    The first run waits for what its first pass needs; from then on runs and DRAM overlap, but the last run waits for
+    the last words (where there is more than one). Then the outputs leave.
+    """
     fill = found.passes_per_group * _over(found.filter_words, grid.bus_words)
     moved = max(found.read_words, found.write_words) / grid.bus_words
-    run = found.n_groups * max(found.passes_per_group * found.pass_cycles + fill, moved)
-    cycles = max(run, found.dram_in_words / grid.dram_words) + found.dram_out_words / grid.dram_words
+    run = max(found.passes_per_group * found.pass_cycles + fill, moved)
+    first = min(found.dram_in_words, found.filter_words + found.first_input_words)
+    last = run if found.n_groups > 1 else 0
+    together = max(found.n_groups * run, (found.dram_in_words - first) / grid.dram_words + last)
+    cycles = (first + found.dram_out_words) / grid.dram_words + together
     return cycles, found.dram_in_words + found.buffer_words

@@ -78,10 +78,18 @@ def summary(
 
 def _notes(run: Run) -> list[str]:
     """What a reader must know to read the figures."""
-    mbi = run.workload.manifest.mbi
-    if mbi is None or mbi.metric == run.chip["arrays"].spec.metric:
-        return []
-    return [f"the tables were trained on metric {mbi.metric}"]
+    mbi, notes = run.workload.manifest.mbi, []
+    if mbi and mbi.metric != run.chip["arrays"].spec.metric:
+        notes.append(f"the tables were trained on metric {mbi.metric}")
+    if run.chip.spec.kind == "row_stationary":
+        layers = run.workload.cnn.layers
+        mapped = sum(layer.mapping is not None for layer in layers)
+        if mapped:
+            notes.append(
+                f"{mapped} of {len(layers)} layers have the mapping that the workload states, whatever the grid; "
+                "without it they are given the quickest one found"
+            )
+    return notes
 
 
 def _programming(run: Run) -> dict[str, Any]:

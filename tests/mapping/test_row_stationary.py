@@ -113,7 +113,10 @@ def cycles(layer: Layer, batch: int, mapping: Mapping) -> float:
     filters = loaded * layer.kernel**2
     multiply = mapping.n * mapping.p * mapping.q * layer.kernel * layer.out_width
     run = max(passes * (multiply + ceil(filters / 2)), max(found.read_words, found.write_words) / 2)
-    return max(runs * run, found.dram_in_words / 1.0) + found.dram_out_words / 1.0
+    # DRAM moves a word a cycle: the first pass's words come before all, the rest beside the runs, outputs after all.
+    first = min(found.dram_in_words, filters + found.first_input_words)
+    beside = max(runs * run, found.dram_in_words - first + (run if runs > 1 else 0))
+    return first + beside + found.dram_out_words
 
 
 def balanced(total: int) -> list[int]:
