@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.account import LedgerRow
+from accelsim.chip import build_chip
 from accelsim.report.quantities import picojoules, seconds
+from accelsim.spec import load_spec
 from accelsim.workload import load_workload
+from accelsim.workload_fit import fit_problems
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -102,17 +105,25 @@ def shipped_table() -> str:
     """The shipped workloads and what was measured on them."""
     rows = ["| workload | runs on | method | recorded inputs | accuracy |", "|---|---|---|---:|---|"]
     chips = {"hybrid": "`hybrid_*`", "mbi": "`mbi_*`", "cascade": "`full_chip`", "cnn": "`cnn_*`"}
-    tables = "`teacher_physical`, `cim_*` or `eyeriss`"
     for folder in sorted((ROOT / "workloads").iterdir()):
         manifest = load_workload(folder).manifest
         measured = manifest.accuracy.measured
         shapes = manifest.content == "shapes"
         accuracy = "none (generated)" if measured is None else f"{measured:.2%}"
         recorded = "shapes only" if shapes else f"{manifest.dataset.n_inputs:,}"
-        runs_on = tables if shapes else chips[manifest.kind]
+        runs_on = _takers(folder) if shapes else chips[manifest.kind]
         cells = (f"`{manifest.name}`", runs_on, manifest.method, recorded, "none" if shapes else accuracy)
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"
+
+
+def _takers(folder: Path) -> str:
+    """The specs that a layer table fits; those of the compute-in-memory macros in one word."""
+    workload = load_workload(folder)
+    specs = sorted((ROOT / "arch_specs").glob("*.yaml"))
+    fitting = [path.stem for path in specs if not fit_problems(workload, build_chip(load_spec(path)))]
+    names = dict.fromkeys("cim_*" if name.startswith("cim_") else name for name in fitting)
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def reports_table() -> str:

@@ -109,7 +109,8 @@ def _unmapped(network: str, source: str, layers: Layers) -> list[Check]:
 
 _OUTPUTS = (
     "That a layer's outputs leave after its processing is assumed (the table's total minus processing time suggests "
-    "it), and layer 5, the quickest, is the worst."
+    "it), and layer 5, the quickest, is the worst. The form of the model was chosen with all five layers in view; only "
+    "its three constants are fitted without the judged one."
 )
 _STALLS = (
     "Layers 4 and 5 have the same passes and differ on the chip by 7 % a pass; one number for stalls cannot follow."
