@@ -166,7 +166,7 @@ class ChipRunner:
             keep = min(BLOCK_INPUTS, n_inputs - first)
             inputs = np.minimum(np.arange(first, first + BLOCK_INPUTS), self._workload.n_inputs - 1)
             images = None if self._images is None else self._images[np.minimum(inputs, n_inputs - 1)]
-            block = Block(block_index, inputs, next(releases), self._options.seed, self._index, images)
+            block = Block(block_index, inputs, next(releases), self._options.seed, self._index, images, keep)
             jobs = JobBuilder(self._chip.services, first, BLOCK_INPUTS)
             outcome = self._dataflow.lay(jobs, block)
             table, activity = jobs.build(keep)

@@ -26,6 +26,10 @@ from accelsim.process import at_once, cleaning_up, exit_code
 with at_once():
     import typer
 
+DataRoot = Annotated[
+    Path | None, typer.Option(help="Run from the pixels of the data set in this folder (needs torchvision).")
+]
+
 app = typer.Typer(
     help="Latency, energy and accuracy of content-addressable and compute-in-memory edge chips.",
     no_args_is_help=True,
@@ -127,9 +131,7 @@ def run(
     arrivals: ArrivalsText = "back-to-back",
     engine: Annotated[str, typer.Option(help="events (SimPy, the reference).")] = "events",
     seed: Seed = 0,
-    data_root: Annotated[
-        Path | None, typer.Option(help="Run from the pixels of the data set in this folder (needs torchvision).")
-    ] = None,
+    data_root: DataRoot = None,
     min_accuracy: Annotated[float | None, typer.Option(help="Yield: least accuracy of a good chip.")] = None,
     max_energy_pj: Annotated[float | None, typer.Option(help="Yield: most energy per input of a good chip.")] = None,
     max_latency_s: Annotated[float | None, typer.Option(help="Yield: most mean latency of a good chip.")] = None,
@@ -159,13 +161,14 @@ def sensitivity(
     age_s: Age = 0.0,
     arrivals: ArrivalsText = "back-to-back",
     seed: Seed = 0,
+    data_root: DataRoot = None,
     out: ResultFolder = None,
 ) -> None:
     """Rank the constants of a spec by how far their stated ranges move the answer."""
     from accelsim import command_sensitivity
     from accelsim.command_run import Conditions, Subject
 
-    how = Conditions(inputs, chips, age_s, arrivals, seed)
+    how = Conditions(inputs, chips, age_s, arrivals, seed, data_root)
     with cleaning_up():
         command_sensitivity.run(Subject(spec, workload, overrides), how, metric, out)
 

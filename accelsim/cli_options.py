@@ -1,15 +1,55 @@
-"""Options that several commands share, as typer reads them."""
+"""Options that several commands share, as typer reads them, and help in sections."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from accelsim.errors import UsageError
 from accelsim.process import at_once
 
 with at_once():
     import typer
+    from typer.core import TyperCommand, TyperGroup
+
+
+class SectionedCommand(TyperCommand):
+    """A command whose help lists its options under their `rich_help_panel`, those without one last."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """In the order of the declaration."""
+        entries = [(_section(param), param.get_help_record(ctx)) for param in self.get_params(ctx)]
+        _write_sections(formatter, entries, "Options")
+
+
+class SectionedGroup(TyperGroup):
+    """A group whose help lists its commands under their `rich_help_panel`."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """In the order of the declaration."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        width = formatter.width - 6 - max(len(name) for name, _ in found)
+        entries = [
+            (getattr(command, "rich_help_panel", None), (name, command.get_short_help_str(width)))
+            for name, command in found
+            if command is not None and not command.hidden
+        ]
+        _write_sections(formatter, entries, "Commands")
+
+
+def _section(param: Any) -> Any:
+    unnamed = "Arguments" if param.param_type_name == "argument" else None
+    return getattr(param, "rich_help_panel", None) or unnamed
+
+
+def _write_sections(formatter: Any, entries: Sequence[tuple[Any, tuple[str, str] | None]], rest: str) -> None:
+    named = dict.fromkeys(str(section) for section, _ in entries if section is not None)
+    for title in (*named, rest):
+        rows = [entry for section, entry in entries if entry is not None and (section or rest) == title]
+        if rows:
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
 
 def folder(name: str) -> Path:

@@ -2,189 +2,310 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from accelsim.cli_options import Seed, folder
-from accelsim.errors import OutputError, UsageError
+from accelsim import cli_train_options as opt
+from accelsim.cli_options import SectionedCommand, SectionedGroup, Seed, folder
 from accelsim.process import at_once, cleaning_up
 
 with at_once():
     import typer
 
+if TYPE_CHECKING:
+    from accelsim.train.hybrid_options import HybridOptions
+
 train_app = typer.Typer(
-    help="Make workloads: trained ones (needs torch and the data sets) and the papers' generated geometry.",
+    help="Make workloads: trained ones (needs the train extra and the data sets) and the papers' generated geometry.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    cls=SectionedGroup,
 )
 
-DataRoot = Annotated[Path, typer.Option(help="Folder with MNIST/ and cifar-10-batches-py/, as torchvision has them.")]
-Out = Annotated[Path, typer.Option(parser=folder, metavar="DIR", help="Workload folder to write.")]
-Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training images.")]
-Checkpoint = Annotated[Path | None, typer.Option(help="File to resume from and to save to after each epoch.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first images of each split, for a quick try.")]
-
-DEFAULT_DATA_ROOT = Path("../shared/data")
+WORKLOADS, STUDIES, GENERATED = "Trained workloads", "Studies", "Made without training"
+DATA, RECORDS = Path("../shared/data"), Path("reports/training")
+DAY_S = 86_400.0
 
 
-@contextmanager
-def _needs_torch() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as exc:
-        if exc.name not in ("torch", "torchvision"):
-            raise
-        raise UsageError(f"train: got no {exc.name}, need pip install 'accelsim[train]'") from exc
+def _hybrid_options(ctx: typer.Context, run_dir: Path) -> HybridOptions:
+    """What a command of the hybrid's family was asked for, in the pipeline's words."""
+    from accelsim.train.hybrid_options import Epochs, HybridOptions
+
+    given = dict(ctx.params)
+    epochs = {"student": given.pop("epochs")}
+    epochs |= {name.removesuffix("_epochs"): given.pop(name) for name in list(given) if name.endswith("_epochs")}
+    chosen = Epochs(**{name: n for name, n in epochs.items() if n is not None})
+    given |= {"colour": not given.pop("grey"), "run_dir": run_dir, "epochs": chosen}
+    return HybridOptions(**given, command=opt.command_line(ctx))
 
 
-@contextmanager
-def _writing(out: Path) -> Iterator[None]:
-    """A workload folder is made here; one that holds something else is left alone."""
-    recognised = any((out / name).is_file() for name in ("eval.safetensors", "manifest.yaml"))
-    if out.is_dir() and any(out.iterdir()) and not recognised:
-        raise OutputError(f'--out: got "{out}", need a new folder, or a workload to replace')
-    with cleaning_up():
-        yield
-    print(f"wrote {out}")
-
-
-def _checkpoint(given: Path | None, out: Path) -> Path:
-    """Where training resumes: beside the other runs, never inside the workload."""
-    path = given or Path("runs") / f"train-{out.name}.pt"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-@train_app.command("hybrid")
+@train_app.command("hybrid", cls=SectionedCommand, rich_help_panel=WORKLOADS)
 def train_hybrid(
-    out: Out,
-    data_root: DataRoot = DEFAULT_DATA_ROOT,
-    epochs: Epochs = 60,
-    seed: Seed = 0,
-    checkpoint: Checkpoint = None,
-    limit: Limit = None,
+    ctx: typer.Context,
+    out: opt.Out,
+    dataset: opt.Dataset = "cifar10",
+    grey: opt.Grey = True,
+    data_root: opt.DataRoot = DATA,
+    download: opt.Download = False,
+    limit: opt.Limit = None,
+    recipe: Annotated[
+        Literal["best", "paper"],
+        opt.option(opt.METHOD, "Templates learned with the network, or the paper's: class statistics of its features."),
+    ] = "best",
+    topology: opt.Topology = None,
+    teacher: opt.Teacher = "fast",
+    alpha: opt.Alpha = 0.9,
+    temperature: opt.Temperature = 4.0,
+    curriculum: opt.Curriculum = True,
+    sparsity: opt.Sparsity = 0.8,
+    templates_per_class: opt.PerClass = 1,
+    feature_bits: opt.Bits = 1,
+    dont_care: opt.DontCare = False,
+    threshold: opt.Threshold = "mean",
+    rule: opt.Rule = None,
+    noise: opt.Noise = None,
+    noise_age_s: opt.NoiseAge = DAY_S,
+    seed: opt.TrainSeed = 0,
+    epochs: opt.Epochs = None,
+    teacher_epochs: opt.TeacherEpochs = None,
+    pruning_epochs: opt.PruningEpochs = None,
+    array_epochs: opt.ArrayEpochs = None,
+    int8_epochs: opt.Int8Epochs = None,
+    n_views: opt.Views = 16,
+    quick: opt.Quick = False,
+    run_dir: opt.RunDir = None,
 ) -> None:
-    """Train a CNN on greyscale CIFAR-10 and make its ACAM templates."""
-    with _needs_torch():
+    """A CNN and its ACAM templates, by our recipe or the paper's."""
+    at = opt.run_folder(run_dir, out.name)
+    with opt.needs_extra():
         from accelsim.train import hybrid
 
-    at = _checkpoint(checkpoint, out)
-    with _writing(out):
-        hybrid.train_hybrid(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
+        options = _hybrid_options(ctx, at)
+        with opt.writing(out, at):
+            hybrid.train_hybrid(options)
 
 
-@train_app.command("mbi")
+def _baseline(
+    ctx: typer.Context,
+    out: opt.Out,
+    dataset: opt.Dataset = "cifar10",
+    grey: opt.Grey = True,
+    data_root: opt.DataRoot = DATA,
+    download: opt.Download = False,
+    limit: opt.Limit = None,
+    recipe: Annotated[
+        Literal["best", "paper"], opt.option(opt.METHOD, "Whose network: ours, or the paper's.")
+    ] = "best",
+    topology: opt.Topology = None,
+    teacher: opt.Teacher = "fast",
+    alpha: opt.Alpha = 0.9,
+    temperature: opt.Temperature = 4.0,
+    curriculum: opt.Curriculum = True,
+    sparsity: opt.Sparsity = 0.8,
+    seed: opt.TrainSeed = 0,
+    epochs: opt.Epochs = None,
+    teacher_epochs: opt.TeacherEpochs = None,
+    pruning_epochs: opt.PruningEpochs = None,
+    int8_epochs: opt.Int8Epochs = None,
+    n_views: opt.Views = 16,
+    quick: opt.Quick = False,
+    run_dir: opt.RunDir = None,
+) -> None:
+    at = opt.run_folder(run_dir, out.name)
+    with opt.needs_extra():
+        from accelsim.train import baselines
+
+        train = {"softmax": baselines.train_softmax, "cosine": baselines.train_cosine}[str(ctx.info_name)]
+        options = _hybrid_options(ctx, at)
+        with opt.writing(out, at):
+            train(options)
+
+
+for _name, _help in (
+    ("softmax", "The hybrid's CNN with a softmax layer for the ACAM."),
+    ("cosine", "The hybrid's CNN with cosine similarity to class means."),
+):
+    train_app.command(_name, cls=SectionedCommand, rich_help_panel=WORKLOADS, help=_help)(_baseline)
+
+
+def _plan(pipeline: Any, quick: bool, **given: int | None) -> Any:
+    """The sizes of a pipeline's full or quick run, but for those that were given."""
+    plan = pipeline.QUICK if quick else pipeline.FULL
+    return replace(plan, **{name: value for name, value in given.items() if value is not None})
+
+
+@train_app.command("mbi", cls=SectionedCommand, rich_help_panel=WORKLOADS)
 def train_mbi(
-    out: Out,
-    data_root: DataRoot = DEFAULT_DATA_ROOT,
-    epochs: Epochs = 120,
-    seed: Seed = 0,
-    checkpoint: Checkpoint = None,
-    limit: Limit = None,
+    ctx: typer.Context,
+    out: opt.Out,
+    dataset: opt.Dataset = "mnist",
+    data_root: opt.DataRoot = DATA,
+    download: opt.Download = False,
+    limit: opt.Limit = None,
+    recipe: Annotated[
+        Literal["best", "paper"],
+        opt.option(opt.METHOD, "Learned prototypes, or the paper's: rows of episodes, a tree and learned locations."),
+    ] = "best",
+    budget_nj: Annotated[
+        float, opt.option(opt.METHOD, "Most energy of an inference (recipe best).", metavar="NJ")
+    ] = 13.16,
+    noise: Annotated[
+        float,
+        opt.option(
+            opt.METHOD, "Train with so much noise on a distance, in its steps (recipe best).", min=0, metavar="S"
+        ),
+    ] = 0.0,
+    seed: opt.TrainSeed = 0,
+    epochs: opt.Epochs = None,
+    quick: opt.Quick = False,
+    run_dir: opt.RunDir = None,
 ) -> None:
-    """Train lookup tables on MNIST."""
-    with _needs_torch():
-        from accelsim.train import mbi
+    """Lookup tables, by our recipe or the paper's."""
+    at = opt.run_folder(run_dir, out.name)
+    where: dict[str, Any] = {"data_root": data_root, "out": out, "dataset": dataset, "download": download}
+    how: dict[str, Any] = {"seed": seed, "command": opt.command_line(ctx)}
+    with opt.needs_extra():
+        if recipe == "paper":
+            from accelsim.train import mbi_paper
 
-    at = _checkpoint(checkpoint, out)
-    with _writing(out):
-        mbi.train_mbi(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
+            plan = _plan(mbi_paper, quick, epochs=epochs, limit=limit)
+            with opt.writing(out, at):
+                mbi_paper.train_mbi_paper(**where, **how, run=at, plan=plan)
+        else:
+            from accelsim.train import mbi, mbi_fit
+
+            lesson = mbi_fit.Lesson(noise=noise)
+            plan = _plan(mbi, quick, epochs=epochs, limit=limit)
+            with opt.writing(out, at):
+                mbi.train_mbi(**where, **how, run_dir=at, plan=plan, lesson=lesson, budget_nj=budget_nj)
 
 
-@train_app.command("cascade")
+@train_app.command("cascade", cls=SectionedCommand, rich_help_panel=WORKLOADS)
 def train_cascade(
-    out: Out,
-    mbi: Annotated[Path, typer.Option(help="Workload folder with the trained tables.")],
-    data_root: DataRoot = DEFAULT_DATA_ROOT,
-    epochs: Epochs = 40,
-    seed: Seed = 0,
-    checkpoint: Checkpoint = None,
-    limit: Limit = None,
+    ctx: typer.Context,
+    out: opt.Out,
+    mbi: Annotated[Path, opt.option(opt.METHOD, "Workload folder with the trained tables.", metavar="DIR")],
+    dataset: opt.Dataset = "mnist",
+    data_root: opt.DataRoot = DATA,
+    download: opt.Download = False,
+    limit: opt.Limit = None,
+    coverage: Annotated[
+        float, opt.option(opt.METHOD, "Least share of images that the tables answer.", min=0, max=1, metavar="S")
+    ] = 0.95,
+    seed: opt.TrainSeed = 0,
+    epochs: opt.Epochs = None,
+    quick: opt.Quick = False,
+    run_dir: opt.RunDir = None,
 ) -> None:
-    """Train a small CNN for MNIST as the fallback of trained tables."""
-    with _needs_torch():
+    """A small CNN as the fallback of trained tables."""
+    at = opt.run_folder(run_dir, out.name)
+    with opt.needs_extra():
         from accelsim.train import cascade
 
-    at = _checkpoint(checkpoint, out)
-    with _writing(out):
-        cascade.train_cascade(
-            data_root=data_root, mbi=mbi, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit
-        )
+        plan = _plan(cascade, quick, epochs=epochs, limit=limit)
+        with opt.writing(out, at):
+            cascade.train_cascade(
+                data_root=data_root, mbi=mbi, out=out, dataset=dataset, seed=seed, coverage=coverage,
+                download=download, run_dir=at, plan=plan, command=opt.command_line(ctx),
+            )  # fmt: skip
 
 
-@train_app.command("softmax")
-def train_softmax(
-    out: Out,
-    data_root: DataRoot = DEFAULT_DATA_ROOT,
-    epochs: Epochs = 60,
-    seed: Seed = 0,
-    checkpoint: Checkpoint = None,
-    limit: Limit = None,
+@train_app.command("mbi-sweep", cls=SectionedCommand, rich_help_panel=STUDIES)
+def mbi_sweep(
+    out: Annotated[
+        Path, typer.Option(parser=folder, metavar="DIR", help="Folder for mbi-sweep.json and .md.")
+    ] = RECORDS,
+    dataset: opt.Dataset = "mnist",
+    data_root: opt.DataRoot = DATA,
+    download: opt.Download = False,
+    seed: opt.TrainSeed = 0,
+    epochs: opt.Epochs = None,
+    quick: opt.Quick = False,
+    run_dir: opt.RunDir = None,
 ) -> None:
-    """The hybrid's CNN with its softmax layer in place of the ACAM; --checkpoint takes over a hybrid's training."""
-    with _needs_torch():
-        from accelsim.train import baselines
+    """Size and quantise the recurrent network in many ways."""
+    at = opt.run_folder(run_dir, "mbi-sweep")
+    with opt.needs_extra():
+        from accelsim.train.ram_sweep import EPOCHS, run_sweep
 
-    at = _checkpoint(checkpoint, out)
-    with _writing(out):
-        baselines.train_softmax(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
+        with opt.working(at):
+            written = run_sweep(
+                data_root=data_root, out=out, dataset=dataset, seed=seed, epochs=epochs or EPOCHS, quick=quick,
+                download=download, run=at,
+            )  # fmt: skip
+    print("wrote " + ", ".join(str(path) for path in written))
 
 
-@train_app.command("cosine")
-def train_cosine(
-    out: Out,
-    data_root: DataRoot = DEFAULT_DATA_ROOT,
-    epochs: Epochs = 60,
-    seed: Seed = 0,
-    checkpoint: Checkpoint = None,
-    limit: Limit = None,
+@train_app.command("ablate", cls=SectionedCommand, rich_help_panel=STUDIES)
+def ablate(
+    name: Annotated[opt.AblationName, typer.Argument(help="Which one.")],
+    out: Annotated[Path, typer.Option(parser=folder, metavar="DIR", help="Folder for NAME.json.")] = RECORDS,
+    data_root: opt.DataRoot = DATA,
+    download: opt.Download = False,
+    seed: opt.TrainSeed = 0,
+    quick: opt.Quick = False,
+    run_dir: opt.RunDir = None,
 ) -> None:
-    """The hybrid's CNN with cosine similarity to class means; --checkpoint takes over a hybrid's training."""
-    with _needs_torch():
-        from accelsim.train import baselines
+    """Measure one ablation on a reduced setting."""
+    at = opt.run_folder(run_dir, "ablations")
+    with opt.needs_extra():
+        from accelsim.train.ablations.command import AblateOptions
+        from accelsim.train.ablations.command import ablate as measure
 
-    at = _checkpoint(checkpoint, out)
-    with _writing(out):
-        baselines.train_cosine(data_root=data_root, out=out, epochs=epochs, seed=seed, checkpoint=at, limit=limit)
+        with opt.working(at):
+            print(f"wrote {measure(AblateOptions(name, data_root, download, quick, seed, out, at))}")
 
 
-@train_app.command("mnist-cnn")
+@train_app.command("report", rich_help_panel=STUDIES)
+def report(
+    out: Annotated[
+        Path, typer.Option(parser=folder, metavar="DIR", help="Folder with training/*.json, and for training.md.")
+    ] = Path("reports"),
+    root: Annotated[Path, typer.Option(help="Folder that has workloads and reports.")] = Path("."),
+) -> None:
+    """Write the page of targets and ablations."""
+    from accelsim.train.report import report as write
+
+    with cleaning_up():
+        print("wrote " + ", ".join(str(path) for path in write(out, root)))
+
+
+@train_app.command("mnist-cnn", rich_help_panel=GENERATED)
 def mnist_cnn(
-    out: Out, cascade: Annotated[Path, typer.Option(help="Workload folder of a trained cascade.")]
+    out: opt.Out, cascade: Annotated[Path, typer.Option(help="Workload folder of a trained cascade.")]
 ) -> None:
-    """Copy a cascade's fallback network into a workload of its own (no training)."""
+    """A cascade's fallback network as a workload of its own."""
     from accelsim.train.small_cnn import extract_cnn
 
-    with _writing(out):
+    with opt.writing(out):
         extract_cnn(cascade, out)
 
 
-@train_app.command("teacher")
+@train_app.command("teacher", rich_help_panel=GENERATED)
 def teacher(
-    out: Out, stem: Annotated[Literal["imagenet", "cifar"], typer.Option(help="First layer.")] = "cifar"
+    out: opt.Out, stem: Annotated[Literal["imagenet", "cifar"], typer.Option(help="First layer.")] = "cifar"
 ) -> None:
-    """Write the layer table of ResNet-50, the hybrid paper's teacher, as a shape-only workload (no training)."""
+    """The layer table of ResNet-50, the paper's teacher."""
     from accelsim.train.teacher import generate_teacher
 
-    with _writing(out):
+    with opt.writing(out):
         generate_teacher(out, stem)
 
 
-@train_app.command("paper-hybrid")
-def paper_hybrid(out: Out, seed: Seed = 0) -> None:
-    """Generate the workload of the hybrid paper's geometry (no training)."""
+@train_app.command("paper-hybrid", rich_help_panel=GENERATED)
+def paper_hybrid(out: opt.Out, seed: Seed = 0) -> None:
+    """A workload of the hybrid paper's geometry."""
     from accelsim.train.paper import generate_paper_hybrid
 
-    with _writing(out):
+    with opt.writing(out):
         generate_paper_hybrid(out, seed)
 
 
-@train_app.command("paper-mbi")
-def paper_mbi(out: Out, seed: Seed = 0) -> None:
-    """Generate the workload of the MBI paper's geometry (no training)."""
+@train_app.command("paper-mbi", rich_help_panel=GENERATED)
+def paper_mbi(out: opt.Out, seed: Seed = 0) -> None:
+    """A workload of the MBI paper's geometry."""
     from accelsim.train.paper import generate_paper_mbi
 
-    with _writing(out):
+    with opt.writing(out):
         generate_paper_mbi(out, seed)

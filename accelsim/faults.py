@@ -91,9 +91,9 @@ def _resolve(schema: Schema, node: Schema) -> Schema:
 
 
 def _block(schema: Schema, node: Schema) -> Schema:
-    """The mapping that a field holds which may be null as well."""
+    """The mapping or list that a field holds which may be null as well."""
     options = (_resolve(schema, option) for option in node.get("anyOf", ()))
-    return next((option for option in options if "properties" in option), node)
+    return next((option for option in options if "properties" in option or "items" in option), node)
 
 
 def _child(node: Schema, step: str | int) -> Schema:

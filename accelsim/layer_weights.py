@@ -1,8 +1,8 @@
 """Bits that a layer takes in a weight store: its weights (recorded, or as expected from its shape) and its constants.
 
 The constants of an output channel lie behind its weights: the bias, and what requantises its accumulators (multiplier
-and shift; a layer that ends at its accumulators has neither). They are stored and fetched as they are, not run-length
-encoded.
+and shift, and the multiplier of what is added to them; a layer that ends at its accumulators has none of these). They
+are stored and fetched as they are, not run-length encoded.
 """
 
 from __future__ import annotations
@@ -34,4 +34,6 @@ def stored_bits(
 def channel_bits(workload: Workload, layer: ConvLayer | DenseLayer) -> int:
     """Bits of the constants of one output channel."""
     ends_there = workload.cnn.ends_at_accumulators(workload.cnn.layers.index(layer))
-    return BIAS_BITS + (0 if ends_there else MULTIPLIER_BITS + SHIFT_BITS)
+    if ends_there:
+        return BIAS_BITS
+    return BIAS_BITS + MULTIPLIER_BITS + SHIFT_BITS + (0 if layer.add is None else MULTIPLIER_BITS)

@@ -26,6 +26,7 @@ from accelsim.manifest_field import (
 )
 
 SPLIT_COLUMNS = 32
+LOCATION_COORDINATES = 2
 
 
 class Dataset(Block):
@@ -71,7 +72,10 @@ class Image(Block):
 
 
 class Patch(Block):
-    """A square of (patch_size * pool)^2 pixels from its top-left corner, which may lie outside the image."""
+    """A square of (patch_size * pool)^2 pixels from its top-left corner, which may lie outside the image.
+
+    With learned locations `row` and `col` are counted from the glimpse's centre pixel.
+    """
 
     row: Offset
     col: Offset
@@ -83,7 +87,13 @@ PixelThreshold = Annotated[int, Field(ge=0, le=255)]
 
 
 class Mbi(Block):
-    """Lookup tables and the glimpses that query them."""
+    """Lookup tables and the glimpses that query them.
+
+    Attributes:
+        locations: `fixed`, or `learned`: the value rows say where the next glimpse is.
+        location_bits: of each of a learned location's two coordinates; None where locations are fixed.
+        location_weighted: whether learned locations are a part of the key; None where locations are fixed.
+    """
 
     image: Image
     patch_size: Window
@@ -96,6 +106,14 @@ class Mbi(Block):
     value_bits: Annotated[int, Field(ge=1, le=65_536)]
     metric: Literal["circuit", "manhattan"]
     glimpses: Annotated[tuple[Glimpse, ...], LIST, length(1, 256, "glimpses")]
+    locations: Literal["fixed", "learned"] = "fixed"
+    location_bits: Annotated[int, Field(ge=1, le=8)] | None = None
+    location_weighted: bool | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Whether the value rows say where the next glimpse is."""
+        return self.locations == "learned"
 
     @property
     def n_patches(self) -> int:
@@ -108,14 +126,29 @@ class Mbi(Block):
         return self.n_patches * self.patch_size**2 * self.pixel_bits
 
     @property
+    def coordinate_bits(self) -> int:
+        """Bits of a learned location's row or column; 0 where locations are fixed."""
+        return self.location_bits or 0 if self.learned else 0
+
+    @property
+    def row_location_bits(self) -> int:
+        """Bits of a value row's location, both coordinates."""
+        return LOCATION_COORDINATES * self.coordinate_bits
+
+    @property
+    def key_location_bits(self) -> int:
+        """Bits of the location part of a key."""
+        return self.row_location_bits if self.location_weighted else 0
+
+    @property
     def key_bits(self) -> int:
-        """Bits of a stored key: the patch part and the hidden part, without split padding."""
-        return self.patch_bits + self.hidden_bits
+        """Bits of a stored key: the patch, hidden and location parts, without split padding."""
+        return self.patch_bits + self.hidden_bits + self.key_location_bits
 
     @property
     def n_splits(self) -> int:
-        """Splits of 32 columns a key takes; the hidden part starts on a new one."""
-        return -(-self.patch_bits // SPLIT_COLUMNS) - (-self.hidden_bits // SPLIT_COLUMNS)
+        """Splits of 32 columns a key takes; each part starts on a new one."""
+        return sum(-(-bits // SPLIT_COLUMNS) for bits in (self.patch_bits, self.hidden_bits, self.key_location_bits))
 
     @property
     def write_bits(self) -> int:
@@ -124,10 +157,19 @@ class Mbi(Block):
 
 
 class Cascade(Block):
-    """When a lookup is too far to be trusted: one threshold a glimpse."""
+    """When the lookups are not to be trusted.
 
-    thresholds: Annotated[tuple[Distance, ...], LIST]
+    Attributes:
+        criterion: `distance`: the winners of a glimpse are too far; `margin`: the largest sum of votes does not lead
+            the second largest by enough.
+        thresholds: for distance, one a glimpse; else None.
+        margin: the least lead that is trusted; None for distance.
+    """
+
+    criterion: Literal["distance", "margin"] = "distance"
+    thresholds: Annotated[tuple[Distance, ...], LIST] | None = None
     abort: Literal["first_far", "after_all"]
+    margin: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
 class Manifest(Block):

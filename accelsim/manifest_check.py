@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from itertools import pairwise
-from math import gcd, prod
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,11 +12,10 @@ from pydantic import BaseModel, ValidationError
 from accelsim import faults, yamlfile
 from accelsim.errors import Problem, WorkloadError
 from accelsim.manifest import Acam, Accuracy, Cascade, Dataset, Manifest, Mbi
-from accelsim.manifest_cnn import Cnn, ConvLayer, DenseLayer, Shape
-
-MAX_VALUES = 10**8  # of an activation, of a layer's weights, of the templates
-MAX_MACS = 10**12  # of a layer, an input
-MAX_KEY_BITS = 65_536
+from accelsim.manifest_cnn import Cnn, ConvLayer
+from accelsim.manifest_cnn_check import MAX_VALUES, cnn_faults
+from accelsim.manifest_field import Fault
+from accelsim.manifest_mbi_check import cascade_faults, image_faults, mbi_faults
 
 NEEDED_BLOCKS = {
     "hybrid": ("cnn", "acam"),
@@ -29,14 +26,6 @@ NEEDED_BLOCKS = {
 OPTIONAL_BLOCKS = ("cnn", "acam", "mbi", "cascade")
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-
-
-class Fault(NamedTuple):
-    """A problem whose place is a path of the manifest."""
-
-    path: str
-    got: str
-    need: str
 
 
 class Blocks(NamedTuple):
@@ -95,15 +84,16 @@ def _agreement_faults(data: dict[str, Any]) -> Iterator[Fault]:
     if content in ("recorded", "shapes"):
         yield from _content_faults(data, blocks.cnn, content == "shapes")
     if blocks.cnn:
-        yield from _cnn_faults(blocks.cnn)
-        yield from _layer_faults(blocks.cnn)
-        if content == "recorded":
-            yield from _chain_faults(blocks.cnn)
+        yield from cnn_faults(blocks.cnn, recorded=content == "recorded")
     if blocks.mbi:
-        yield from _mbi_faults(blocks.mbi)
+        yield from mbi_faults(blocks.mbi)
     yield from _class_faults(blocks)
     yield from _feature_faults(blocks)
-    yield from _cascade_faults(blocks)
+    if blocks.cascade:
+        yield from cascade_faults(blocks.cascade, blocks.mbi)
+    if blocks.mbi and blocks.cnn:
+        yield from image_faults(blocks.mbi, blocks.cnn)
+        yield from _colour_faults(blocks.cnn)
 
 
 def _presence_faults(data: dict[str, Any], cnn: Cnn | None) -> Iterator[Fault]:
@@ -160,81 +150,10 @@ def _content_faults(data: dict[str, Any], cnn: Cnn | None, shapes: bool) -> Iter
             yield Fault(f"{path}.groups", str(layer.groups), f"1 ({why})")
 
 
-def _cnn_faults(cnn: Cnn) -> Iterator[Fault]:
-    if cnn.grey and cnn.input.channels != 1:
-        yield Fault("cnn.input.channels", str(cnn.input.channels), "1 (grey: true)")
-    low, high = (0 - cnn.input.offset) >> cnn.input.shift, (255 - cnn.input.offset) >> cnn.input.shift
-    if low < -128 or high > 127:
-        yield Fault("cnn.input.offset", f"inputs {low} … {high}", "-128 … 127 (int8)")
-    names = [layer.name for layer in cnn.layers]
-    for i, layer in enumerate(cnn.layers):
-        path = f"cnn.layers.{i}"
-        if layer.name in names[:i]:
-            yield Fault(f"{path}.name", f"{layer.name} again", "another name for each layer")
-        if isinstance(layer, ConvLayer) and layer.padding >= layer.kernel:
-            yield Fault(f"{path}.padding", str(layer.padding), f"at most {layer.kernel - 1} (kernel - 1)")
-        if isinstance(layer, ConvLayer) and gcd(layer.in_channels, layer.out_channels) % layer.groups:
-            channels = f"{layer.in_channels} and {layer.out_channels} channels"
-            yield Fault(f"{path}.groups", str(layer.groups), f"a divisor of {channels}")
-        sizes = [
-            ("values", MAX_VALUES, cnn.batch * max(prod(layer.in_shape), prod(layer.conv_shape))),
-            ("weights", MAX_VALUES, prod(layer.weight_shape)),
-            ("multiply-accumulates", MAX_MACS, cnn.batch * layer.n_macs),
-        ]
-        for what, limit, size in sizes:
-            if size > limit:
-                yield Fault(path, f"{size} {what}", f"at most {limit}")
-    last, path = cnn.layers[-1], f"cnn.layers.{len(cnn.layers) - 1}"
-    if cnn.head == "argmax" and last.relu:
-        yield Fault(f"{path}.relu", "true", "false (an argmax head ends at the accumulators)")
-    if cnn.head == "argmax" and isinstance(last, ConvLayer) and last.max_pool > 1:
-        yield Fault(f"{path}.max_pool", str(last.max_pool), "1 (an argmax head ends at the accumulators)")
-
-
-def _chain_faults(cnn: Cnn) -> Iterator[Fault]:
-    """Each layer's input is what the one before gives (after pooling), the first one's is the network's."""
-    given, giver = cnn.input.shape, "cnn.input"
-    for i, layer in enumerate(cnn.layers):
-        path = f"cnn.layers.{i}"
-        flat = isinstance(layer, DenseLayer)
-        if min(given) >= 1 and (prod(given) != prod(layer.in_shape) if flat else given != layer.in_shape):
-            got = f"an input of {prod(layer.in_shape) if flat else _times(layer.in_shape)}"
-            yield Fault(path, got, f"{prod(given) if flat else _times(given)} (from {giver})")
-        given, giver = layer.out_shape, layer.name
-
-
-def _layer_faults(cnn: Cnn) -> Iterator[Fault]:
-    """Kernel and pooling window fit into what they see."""
-    for i, layer in enumerate(cnn.layers):
-        path = f"cnn.layers.{i}"
-        if min(layer.conv_shape) < 1:
-            yield Fault(path, "a kernel larger than its padded input", "a smaller one")
-        elif min(layer.out_shape) < 1:
-            yield Fault(path, f"a pooling window larger than {_times(layer.conv_shape)}", "a smaller one")
-
-
-def _times(shape: Shape) -> str:
-    return " x ".join(str(side) for side in shape)
-
-
-def _mbi_faults(mbi: Mbi) -> Iterator[Fault]:
-    n_thresholds = 2**mbi.pixel_bits - 1
-    if len(mbi.pixel_thresholds) != n_thresholds:
-        got = f"{len(mbi.pixel_thresholds)} thresholds"
-        yield Fault("mbi.pixel_thresholds", got, f"{n_thresholds} (pixel_bits {mbi.pixel_bits})")
-    if any(low >= high for low, high in pairwise(mbi.pixel_thresholds)):
-        yield Fault("mbi.pixel_thresholds", "one not above the one before", "ascending thresholds")
-    if mbi.hidden_bits % mbi.n_tables:
-        yield Fault("mbi.hidden_bits", str(mbi.hidden_bits), f"a multiple of n_tables, {mbi.n_tables}")
-    elif mbi.value_bits <= mbi.write_bits:
-        need = f"more than {mbi.write_bits} (hidden_bits / n_tables)"
-        yield Fault("mbi.value_bits", str(mbi.value_bits), need)
-    for g, patches in enumerate(mbi.glimpses):
-        if len(patches) != mbi.n_patches:
-            need = f"{mbi.n_patches}, as in the first glimpse"
-            yield Fault(f"mbi.glimpses.{g}", f"{len(patches)} patches", need)
-    if mbi.key_bits > MAX_KEY_BITS:
-        yield Fault("mbi", f"keys of {mbi.key_bits} bits", f"at most {MAX_KEY_BITS}")
+def _colour_faults(cnn: Cnn) -> Iterator[Fault]:
+    """The image that a cascade's lookup leaves to the network is a grey one."""
+    if cnn.input.channels != 1:
+        yield Fault("cnn.input.channels", str(cnn.input.channels), "1 (one grey image serves lookup and network)")
 
 
 def _class_faults(blocks: Blocks) -> Iterator[Fault]:
@@ -258,14 +177,3 @@ def _feature_faults(blocks: Blocks) -> Iterator[Fault]:
     if blocks.cnn and blocks.cnn.head == "acam" and blocks.cnn.n_outputs != blocks.acam.n_features:
         need = f"{blocks.cnn.n_outputs}, the outputs of {blocks.cnn.layers[-1].name}"
         yield Fault("acam.n_features", str(blocks.acam.n_features), need)
-
-
-def _cascade_faults(blocks: Blocks) -> Iterator[Fault]:
-    if blocks.mbi and blocks.cascade and len(blocks.cascade.thresholds) != len(blocks.mbi.glimpses):
-        got = f"{len(blocks.cascade.thresholds)} thresholds"
-        yield Fault("cascade.thresholds", got, f"{len(blocks.mbi.glimpses)}, one a glimpse")
-    if blocks.mbi and blocks.cnn:
-        image, network = (blocks.mbi.image.height, blocks.mbi.image.width), blocks.cnn.input.shape[1:]
-        if image != network:
-            need = f"{network[0]} x {network[1]}, as cnn.input (one image serves both)"
-            yield Fault("mbi.image", f"{image[0]} x {image[1]}", need)

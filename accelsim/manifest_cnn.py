@@ -22,6 +22,7 @@ Zeros = Annotated[float, Field(ge=0, le=1)]
 
 PIXEL_BITS = WEIGHT_BITS = 8
 BIAS_BITS, MULTIPLIER_BITS, SHIFT_BITS = 32, 32, 8  # of an output channel
+NETWORK_INPUT = -1  # what the first layer reads, where layers are named by their numbers
 LOGIT_BYTES = 4  # an argmax layer's outputs stay int32
 
 
@@ -59,12 +60,16 @@ class LayerBlock(Block):
     """What a convolution and a dense layer share.
 
     Attributes:
+        input_from: the earlier layer whose output is this one's input; None is the layer before it.
+        add: the earlier layer whose output is added to this one's, before it is pooled.
         activation_zeros, weight_zeros: in a shape-only workload, the fractions of input values and of weights that
             are zero; None in a recorded one, whose arrays say so.
         mapping: on a row-stationary engine; None lets the quickest one be found.
     """
 
     name: Name
+    input_from: Name | None = None
+    add: Name | None = None
     activation_zeros: Zeros | None = None
     weight_zeros: Zeros | None = None
     mapping: RowStationaryMapping | None = None
@@ -174,6 +179,40 @@ class Cnn(Block):
     def ends_at_accumulators(self, layer: int) -> bool:
         """Whether layer number `layer` is the last one of an argmax head: neither requantised nor pooled."""
         return self.head == "argmax" and layer == len(self.layers) - 1
+
+    def source(self, layer: int) -> int:
+        """Number of the layer whose output layer number `layer` reads, or NETWORK_INPUT."""
+        name = self.layers[layer].input_from
+        return layer - 1 if name is None else self._number(name)
+
+    def added(self, layer: int) -> int | None:
+        """Number of the layer whose output is added to that of layer number `layer`."""
+        name = self.layers[layer].add
+        return None if name is None else self._number(name)
+
+    def _number(self, name: str) -> int:
+        return [layer.name for layer in self.layers].index(name)
+
+    def last_use(self, layer: int) -> int:
+        """Number of the last layer that reads or adds what layer number `layer` gives; its own if none does."""
+        later = range(layer + 1, len(self.layers))
+        return max((i for i in later if layer in (self.source(i), self.added(i))), default=layer)
+
+    def adds_in_place(self, layer: int) -> bool:
+        """Whether layer number `layer` may write its outputs over those that are added to it.
+
+        An output takes the place of its own operand when nothing is pooled and nobody needs the operand any more.
+        """
+        added, shape = self.added(layer), self.layers[layer]
+        if added is None or added == self.source(layer) or shape.out_shape != shape.conv_shape:
+            return False
+        return self.last_use(added) == layer
+
+    def kept(self, layer: int) -> list[int]:
+        """Earlier layers whose outputs need room while layer number `layer` runs, besides its own input and output."""
+        in_place = self.added(layer) if self.adds_in_place(layer) else None
+        others = (i for i in range(layer) if i not in (self.source(layer), in_place))
+        return [i for i in others if self.last_use(i) >= layer]
 
     def expected_nonzero_macs(self, layer: int) -> int:
         """Multiply-accumulates of one input with no zero operand, in layer number `layer` of a shape-only workload.

@@ -1,8 +1,8 @@
-"""Field types that the blocks of a manifest share: names, texts, bounded sizes, lists of a given length."""
+"""What the blocks of a manifest share: types of fields (names, texts, bounded sizes, lists), and what a fault is."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -51,3 +51,12 @@ class Block(BaseModel):
     """A mapping of the manifest: frozen, strict, no unknown key."""
 
     model_config = MODEL
+
+
+class Fault(NamedTuple):
+    """A problem whose place is a path of the manifest; `hint` is a suggestion, or ""."""
+
+    path: str
+    got: str
+    need: str
+    hint: str = ""

@@ -21,6 +21,7 @@ from accelsim.dataflows.block import Dataflow
 from accelsim.dataflows.cascade import Cascade
 from accelsim.dataflows.cim import Cim
 from accelsim.dataflows.classify import Classify
+from accelsim.dataflows.glimpses import require_pixels
 from accelsim.dataflows.hybrid import Hybrid
 from accelsim.dataflows.mbi import Mbi
 from accelsim.dataflows.row_stationary import RowStationary
@@ -93,6 +94,7 @@ def simulate(
 
     Raises:
         WorkloadError: if the workload does not fit the chip.
+        DataError: if the images are wanted and not there, or needed and not given.
         RangeError: if more inputs are asked for than the workload holds, the age is no time, or a time leaves int64.
         DeadlockError: if the chip can never finish.
         InvariantError: if the results contradict each other (a fault of accelsim).
@@ -121,6 +123,8 @@ def _job(spec: Spec, workload: Workload, options: RunOptions) -> Job:
     chip = build_chip(spec)
     require_fit(workload, chip)
     _require_options(workload, options)
+    if options.data_root is None:
+        require_pixels(chip, workload)
     images = None if options.data_root is None else load_images(workload, options.data_root, options.n_inputs)
     return Job(chip, workload, options, images)
 

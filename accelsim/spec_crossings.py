@@ -40,6 +40,7 @@ _MBI = (
     Pair("adc", "scan"),
     Pair("scan", "controller"),
     Pair("controller", "values"),
+    Pair("values", "extractor"),  # where the next glimpse is, when that is learned
     Pair("values", "vote"),
 )
 _CNN = (

@@ -224,6 +224,6 @@ def _check_arrays(folder: Path, manifest: Manifest, model: Arrays, evaluation: A
     _require(shapes)
     values = [
         *model_problems(model_file, manifest, model),
-        *evaluation_problems(evaluation_file, manifest, evaluation),
+        *evaluation_problems(evaluation_file, manifest, model, evaluation),
     ]
     _require(values)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import Problem
-from accelsim.manifest import Acam, Manifest, Mbi
+from accelsim.manifest import LOCATION_COORDINATES, Acam, Manifest, Mbi
 from accelsim.manifest_cnn import Cnn
 from accelsim.yamlfile import show
 
@@ -58,6 +58,8 @@ def _expected_layers(cnn: Cnn) -> dict[str, Expected]:
         if not cnn.ends_at_accumulators(i):
             expected[f"{layer.name}.multiplier"] = Expected("int32", (n_out,))
             expected[f"{layer.name}.shift"] = Expected("uint8", (n_out,))
+        if layer.add is not None:
+            expected[f"{layer.name}.skip_multiplier"] = Expected("int32", (n_out,))
     return expected
 
 
@@ -75,6 +77,15 @@ def _expected_tables(mbi: Mbi) -> dict[str, Expected]:
             Expected("int8", ("n_rows", mbi.n_classes)) if votes else Expected("uint8", ("n_rows",))
         ),
         "hidden_init": Expected("uint8", (_bytes(mbi.hidden_bits),)),
+        **(_expected_locations() if mbi.learned else {}),
+    }
+
+
+def _expected_locations() -> dict[str, Expected]:
+    """Where a row's next glimpse is, and where the first one is: codes of its row and column."""
+    return {
+        "value_location": Expected("uint8", ("n_rows", LOCATION_COORDINATES)),
+        "location_init": Expected("uint8", (LOCATION_COORDINATES,)),
     }
 
 
@@ -90,6 +101,8 @@ def expected_evaluation(manifest: Manifest) -> dict[str, Expected]:
     if manifest.mbi:
         shape = (n_inputs, len(manifest.mbi.glimpses), _bytes(manifest.mbi.patch_bits))
         expected["patches"] = Expected("uint8", shape)
+        if manifest.mbi.learned:
+            expected["locations"] = Expected("uint8", (*shape[:2], LOCATION_COORDINATES))
     return expected
 
 
@@ -137,7 +150,7 @@ def model_problems(where: str, manifest: Manifest, model: Arrays) -> Iterator[Pr
         yield from _table_problems(where, manifest.mbi, model)
 
 
-def evaluation_problems(where: str, manifest: Manifest, evaluation: Arrays) -> Iterator[Problem]:
+def evaluation_problems(where: str, manifest: Manifest, model: Arrays, evaluation: Arrays) -> Iterator[Problem]:
     """Values of `eval.safetensors` outside what they may be; types and shapes are right already."""
     yield from _within(where, "labels", evaluation["labels"], 0, manifest.dataset.n_classes - 1)
     if manifest.cnn:
@@ -146,6 +159,21 @@ def evaluation_problems(where: str, manifest: Manifest, evaluation: Arrays) -> I
             yield from _within(where, "nonzero_macs", counts, 0, layer.n_macs, f" for layer {layer.name}")
     if manifest.mbi:
         yield from _padding_problems(where, "patches", evaluation["patches"], manifest.mbi.patch_bits)
+        if manifest.mbi.learned:
+            yield from _trajectory_problems(where, manifest.mbi, model, evaluation["locations"])
+
+
+def _trajectory_problems(where: str, mbi: Mbi, model: Arrays, locations: npt.NDArray[np.uint8]) -> Iterator[Problem]:
+    """Recorded locations are codes, and those of the first glimpse the one that every input begins at."""
+    yield from _codes(where, "locations", locations, mbi)
+    elsewhere = np.zeros(locations.shape, dtype=bool)
+    elsewhere[:, 0] = locations[:, 0] != model["location_init"]
+    need = f"location_init, {model['location_init'].tolist()}, in the first glimpse"
+    yield from _flagged(where, "locations", locations, elsewhere, need)
+
+
+def _codes(where: str, name: str, codes: npt.NDArray[np.uint8], mbi: Mbi) -> Iterator[Problem]:
+    yield from _within(where, name, codes, 0, 2**mbi.coordinate_bits - 1, f" (location_bits {mbi.coordinate_bits})")
 
 
 def _layer_problems(where: str, cnn: Cnn, model: Arrays) -> Iterator[Problem]:
@@ -158,6 +186,9 @@ def _layer_problems(where: str, cnn: Cnn, model: Arrays) -> Iterator[Problem]:
         if not cnn.ends_at_accumulators(i):
             for name, high in ((f"{layer.name}.multiplier", INT32_MAX), (f"{layer.name}.shift", MAX_SHIFT)):
                 yield from _within(where, name, model[name], 1, high)
+        if layer.add is not None:
+            name = f"{layer.name}.skip_multiplier"
+            yield from _within(where, name, model[name], 1, INT32_MAX)
 
 
 def _template_problems(where: str, acam: Acam, model: Arrays) -> Iterator[Problem]:
@@ -177,6 +208,8 @@ def _table_problems(where: str, mbi: Mbi, model: Arrays) -> Iterator[Problem]:
         yield from _padding_problems(where, name, model[name], n_bits)
     if mbi.decision == "last":
         yield from _within(where, "value_class", model["value_class"], 0, mbi.n_classes - 1)
+    for name in _expected_locations() if mbi.learned else ():
+        yield from _codes(where, name, model[name], mbi)
     start = model["node_start"].astype(np.int64)
     sizes = start[1:] - start[:-1]
     n_keys = len(model["keys"])

@@ -45,6 +45,7 @@ class _Fit:
         if spec.kind in TAKES:
             if manifest.content != "shapes":
                 yield self.problem("content", manifest.content, f"shapes ({spec.name} is of kind {spec.kind})")
+            yield from self.adder_problems(self.workload.cnn, can_add=False, why=f"is of kind {spec.kind}")
             return
         if manifest.mbi:
             yield from self.mbi_problems(manifest.mbi)
@@ -75,16 +76,30 @@ class _Fit:
         n_inputs: int = self.chip["admission"].spec.max_inputs_in_flight
         return n_inputs
 
+    def adder_problems(self, cnn: Cnn, can_add: bool, why: str) -> Iterator[Problem]:
+        """Layers that add another one's output on a chip where nothing does."""
+        for i, layer in enumerate(cnn.layers):
+            if layer.add is not None and not can_add:
+                need = f"no such field ({self.chip.spec.name} {why}: nothing there adds the outputs of two layers)"
+                yield self.problem(f"cnn.layers.{i}.add", layer.add, need)
+
     def cnn_problems(self, cnn: Cnn) -> Iterator[Problem]:
-        """Each layer's input and output, with the images of the other inputs in flight; all weights."""
+        """What each layer reads, writes and keeps, with the images of the other inputs in flight; all weights."""
+        if any(layer.add is not None for layer in cnn.layers):
+            can_add = self.chip["post"].spec.add_pj is not None
+            yield from self.adder_problems(cnn, can_add, "has no instances.post.add_pj")
         buffer, store = self.chip["buffer"].spec, self.chip["weights"].spec
         waiting = self.in_flight - 1
         beside = f" and {waiting} more image{'s' if waiting > 1 else ''} in flight" if waiting else ""
         batch = f" for {cnn.batch} images" if cnn.batch > 1 else ""
         for i, layer in enumerate(cnn.layers):
             value_bytes = LOGIT_BYTES if cnn.ends_at_accumulators(i) else 1
-            held = prod(layer.in_shape) + prod(layer.out_shape) * value_bytes + waiting * prod(cnn.input.shape)
-            what = f" bytes of input and output of {layer.name}{batch}{beside}"
+            kept = [cnn.layers[earlier] for earlier in cnn.kept(i)]
+            also = f", outputs kept of {', '.join(other.name for other in kept)}" if kept else ""
+            held = prod(layer.in_shape) + sum(prod(other.out_shape) for other in kept)
+            # Where the added operand is not needed any more, the output takes its place, which is as large.
+            held += prod(layer.out_shape) * value_bytes + waiting * prod(cnn.input.shape)
+            what = f" bytes of input and output of {layer.name}{also}{batch}{beside}"
             yield from self.at_most(f"cnn.layers.{i}", cnn.batch * held, buffer.n_bytes, "buffer.n_bytes", what)
         # Groups of output channels are encoded apart, which never takes more bits than the whole layer.
         bits = sum(stored_bits(store, self.workload, layer) for layer in cnn.layers)
@@ -140,7 +155,8 @@ class _Fit:
             why = f"instances.arrays.metric manhattan of {self.chip.spec.name}"
             yield self.problem("mbi.pixel_bits", str(mbi.pixel_bits), f"a divisor of {SPLIT_COLUMNS} ({why})")
             return
-        layout = distance_array.split_layout(arrays, mbi.patch_bits, mbi.pixel_bits, mbi.hidden_bits)
+        parts = (mbi.patch_bits, mbi.pixel_bits, mbi.hidden_bits, mbi.key_location_bits)
+        layout = distance_array.split_layout(arrays, *parts)
         start = self.workload.model["node_start"]
         sizes, n_keys = start[1:] - start[:-1], len(self.workload.model["keys"])
         resident = controller.residency == "resident"
@@ -150,6 +166,8 @@ class _Fit:
         what = f" sets of arrays for {'all keys' if resident else 'the largest node'}"
         field = "arrays.count / instances.arrays.n_splits"
         yield from self.at_most("keys", n_sets, arrays.n_sets, field, what)
+        field = "controller.descriptor_bytes / instances.controller.descriptor_bits"
+        yield from self.at_most("node_start", len(sizes), lut_controller.capacity(controller), field, " nodes")
         n_rows = len(self.workload.model["value_hidden"])
         n_bytes = -(-(n_keys * mbi.key_bits + n_rows * mbi.value_bits) // 8)
         room = self.chip["tables"].spec.n_bytes

@@ -1,4 +1,4 @@
-"""Tests marked `torch` or `data` skip, and say why, where torch or the data sets are absent."""
+"""Tests marked `torch` or `data` skip, and say why, where the train extra or the data sets are absent."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import pytest
 
 DATA_ROOT = Path(os.environ.get("ACCELSIM_DATA_ROOT", Path(__file__).parents[2] / "shared" / "data"))
 
+TRAIN_EXTRA = ("torch", "torchvision", "sklearn", "optuna")
+WITHOUT = [name for name in TRAIN_EXTRA if not find_spec(name)]
+
 # Marker → why it cannot run here, or "".
 ABSENT = {
-    "torch": "" if find_spec("torch") and find_spec("torchvision") else "needs torch and torchvision (train extra)",
+    "torch": f"needs {', '.join(WITHOUT)} (train extra)" if WITHOUT else "",
     "data": "" if DATA_ROOT.is_dir() else f"needs data sets in {DATA_ROOT} (set ACCELSIM_DATA_ROOT)",
 }
 

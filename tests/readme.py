@@ -15,6 +15,7 @@ from typing import Any
 
 from accelsim.account import LedgerRow
 from accelsim.chip import build_chip
+from accelsim.report.intervals import wilson_interval
 from accelsim.report.quantities import picojoules, seconds
 from accelsim.spec import load_spec
 from accelsim.workload import load_workload
@@ -117,6 +118,27 @@ def shipped_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def trained_table() -> str:
+    """The trained workloads: the command in each manifest, and what it measured."""
+    rows = ["| workload | validation | test (95 % interval) | hours | made by |", "|---|---:|---|---:|---|"]
+    for folder in sorted((ROOT / "workloads").iterdir()):
+        manifest = load_workload(folder).manifest
+        measured, training = manifest.accuracy.measured, manifest.training
+        if measured is None:
+            continue
+        low, high = wilson_interval(measured, manifest.dataset.n_inputs)
+        validation, hours = training.get("validation_accuracy"), training.get("hours")
+        cells = (
+            f"`{manifest.name}`",
+            "–" if validation is None else f"{validation:.2%}",
+            f"{measured:.2%} ({low:.2%} to {high:.2%})",
+            "–" if hours is None else f"{hours:.1f}",
+            f"`{training['command']}`",
+        )
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
 def _takers(folder: Path) -> str:
     """The specs that a layer table fits; those of the compute-in-memory macros in one word."""
     workload = load_workload(folder)
@@ -161,7 +183,12 @@ def _accuracy(figures: dict[str, Any]) -> str:
     return f"{figures['accuracy']:.2%} ({low:.2%} to {high:.2%})"
 
 
-TABLES: dict[str, Callable[[], str]] = {"load": load_table, "shipped": shipped_table, "reports": reports_table}
+TABLES: dict[str, Callable[[], str]] = {
+    "load": load_table,
+    "shipped": shipped_table,
+    "trained": trained_table,
+    "reports": reports_table,
+}
 
 
 def filled(text: str) -> str:

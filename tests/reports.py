@@ -59,7 +59,7 @@ def main(names: list[str]) -> None:
             make(spec, workload)
     kept = {f"{spec}-{workload}" for spec, workload in RUNS}
     for folder in REPORTS.parent.iterdir():
-        if folder.is_dir() and folder.name not in kept:
+        if folder.is_dir() and (folder / "summary.json").is_file() and folder.name not in kept:
             shutil.rmtree(folder)
 
 

@@ -4,8 +4,9 @@ Lines are reset, precharged to a level that follows the significance of the colu
 query and key differ, and shared onto a sum line (SLP for one direction of difference, SLN for the other). The
 sum of an array is one split of the distance; the splits of a key lie in several arrays, compared in parallel.
 
-- `circuit`: what the array computes, bit-weighted Hamming distance: a column of significance j adds 2^j.
-- `manhattan`: |q - k| of a pixel, from a thermometer code of `2^pixel_bits - 1` columns a pixel of weight 1.
+- `circuit`: what the array computes, bit-weighted Hamming distance: a column of significance j adds 2^j. A bit of a
+  location takes as many columns of weights 1 and 2 as add up to its significance (`accelsim/key_layout.py`).
+- `manhattan`: |q - k| of a pixel or coordinate, from a thermometer code of `2^n - 1` columns of weight 1 for n bits.
 
 A split of the workload has one weight, so the columns of different splits never share an array.
 
@@ -50,13 +51,22 @@ from accelsim.component import (
     wake_ns,
 )
 from accelsim.errors import RangeError
-from accelsim.key_layout import SPLIT_COLUMNS, Bits, Layout, distances, require_bits
+from accelsim.key_layout import (
+    COORDINATES,
+    MAX_WEIGHT,
+    SPLIT_COLUMNS,
+    Bits,
+    Layout,
+    distances,
+    lay_out,
+    require_bits,
+)
 from accelsim.rng import Draws
 from accelsim.sum_line import SumLine
 from accelsim.units import exact
 
 MAX_PIXEL_BITS = 8
-MAX_LINE_WEIGHT = 2
+MAX_COORDINATE_BITS = 8
 
 
 class DistanceArraySpec(OrderedSpec):
@@ -139,11 +149,14 @@ class Arrays(NamedTuple):
     cells: ArrayCells | None
 
 
-def split_layout(spec: DistanceArraySpec, patch_bits: int, pixel_bits: int, hidden_bits: int) -> Layout:
-    """Lay keys of `patch_bits` (pixels of `pixel_bits`) and `hidden_bits` out in the arrays.
+def split_layout(
+    spec: DistanceArraySpec, patch_bits: int, pixel_bits: int, hidden_bits: int, location_bits: int = 0
+) -> Layout:
+    """Lay keys of `patch_bits` (pixels of `pixel_bits`), `hidden_bits` and `location_bits` out in the arrays.
 
     Raises:
-        RangeError: if the patch is no whole number of pixels, or a pixel would lie in two splits.
+        RangeError: if the patch is no whole number of pixels, a pixel would lie in two splits, or the location is not
+            two coordinates of at most 8 bits.
     """
     if not 1 <= pixel_bits <= MAX_PIXEL_BITS or patch_bits < 1 or patch_bits % pixel_bits or hidden_bits < 0:
         raise RangeError(
@@ -152,16 +165,11 @@ def split_layout(spec: DistanceArraySpec, patch_bits: int, pixel_bits: int, hidd
         )
     if SPLIT_COLUMNS % pixel_bits and spec.metric == "manhattan":
         raise RangeError(f"distance_array: got {pixel_bits} bits a pixel, need 1, 2, 4 or 8 for manhattan")
-    n_pixels = patch_bits // pixel_bits
-    if spec.metric == "circuit":
-        patch_split = np.arange(patch_bits) // SPLIT_COLUMNS
-        patch_weight = np.tile(2 ** np.arange(pixel_bits)[::-1], n_pixels)
-    else:
-        patch_split = np.repeat(np.arange(n_pixels) * pixel_bits // SPLIT_COLUMNS, 2**pixel_bits - 1)
-        patch_weight = np.ones(len(patch_split), dtype=np.int64)
-    weights = np.concatenate([patch_weight, np.ones(hidden_bits, dtype=np.int64)])
-    splits = np.concatenate([patch_split, patch_split[-1] + 1 + np.arange(hidden_bits) // SPLIT_COLUMNS])
-    return Layout(spec.metric, patch_bits, pixel_bits, hidden_bits, spec.n_cols, weights, splits)
+    if not 0 <= location_bits <= COORDINATES * MAX_COORDINATE_BITS or location_bits % COORDINATES:
+        raise RangeError(
+            f"distance_array: got {location_bits} location bits, need two coordinates of 0 to {MAX_COORDINATE_BITS}"
+        )
+    return lay_out(spec.metric, patch_bits, pixel_bits, hidden_bits, location_bits, spec.n_cols)
 
 
 def build(spec: DistanceArraySpec, layout: Layout, draws: Draws) -> Arrays:
@@ -172,7 +180,7 @@ def build(spec: DistanceArraySpec, layout: Layout, draws: Draws) -> Arrays:
     """
     if spec.line is None:
         return Arrays(layout, None)
-    if layout.cell_weights.max() > MAX_LINE_WEIGHT:
+    if layout.cell_weights.max() > MAX_WEIGHT:
         raise RangeError(
             f"distance_array: got pixels of {layout.pixel_bits} bits in metric circuit, need at most 2 with a line "
             "(two precharge levels)"

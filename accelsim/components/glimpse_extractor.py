@@ -7,15 +7,16 @@ and the level is the number of thresholds it reaches.
 *Source:* recurrent-attention glimpses of arXiv 2307.07631 §III-A; crop by patch_size x pool and zero padding
 as in the authors' code, github.com/kevinzakka/recurrent-visual-attention pull request 46. Neither describes
 hardware: the pipeline here is our own.
-*Valid for:* locations that are fixed when the table is made, so the geometry alone decides counts and cycles;
-8-bit grey pixels; one adder tree fed with `pixels_per_cycle` pixels and a comparator for each threshold.
-*Not modelled:* pixels that overlapping patches share (they are read again), locations computed by the
-network.
+*Valid for:* locations that are fixed when the table is made, or read from it as codes (`centre`): where a glimpse is
+decides counts and cycles, what is seen there does not; 8-bit grey pixels; one adder tree fed with
+`pixels_per_cycle` pixels and a comparator for each threshold.
+*Not modelled:* pixels that overlapping patches share (they are read again); making addresses, of learned locations
+with two multiplications by a constant and two additions a patch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -79,6 +80,16 @@ class GlimpseGeometry:
             raise RangeError(f"glimpse: got {self}, need a patch and positive sizes")
         if not self.thresholds or any(np.diff(self.thresholds) <= 0):
             raise RangeError(f"glimpse: got thresholds {self.thresholds}, need some, ascending")
+
+
+def centre(code: int, side: int, code_bits: int) -> int:
+    """The pixel of an image side that a coordinate's code stands for: the middle of its share of the side."""
+    return (2 * code + 1) * side >> (code_bits + 1)
+
+
+def moved(geometry: GlimpseGeometry, row: int, col: int) -> GlimpseGeometry:
+    """The glimpse with all its patches moved by so many pixels."""
+    return replace(geometry, patches=tuple(Patch(row + p.row, col + p.col, p.pool) for p in geometry.patches))
 
 
 class Costs(NamedTuple):

@@ -213,13 +213,18 @@ def rows_of_nodes(node_sizes: Sequence[int] | IntArray, n_rows: int, passes: int
     return first, sets
 
 
+def capacity(spec: LutControllerSpec) -> int:
+    """Nodes whose descriptors the controller holds."""
+    return 8 * spec.descriptor_bytes // spec.descriptor_bits
+
+
 def program(spec: LutControllerSpec, n_nodes: int, draws: Draws) -> Programmed:
     """Write the descriptors of all nodes, as they are read from the table store: its time is counted there.
 
     Raises:
         RangeError: if they do not fit.
     """
-    room = 8 * spec.descriptor_bytes // spec.descriptor_bits
+    room = capacity(spec)
     if n_nodes > room:
         raise RangeError(f"descriptor_bytes: got {spec.descriptor_bytes}, room for {room} nodes, need {n_nodes}")
     return Programmed(None, {"descriptor_write": n_nodes}, ())

@@ -1,12 +1,14 @@
 """Vote: gathers what the winners say about the class and decides.
 
 - decision `vote`: class votes of every winner are added to running sums, all classes of a winner in one
-  cycle; the class is that of the largest sum, found class after class.
+  cycle; the class is that of the largest sum, found class after class. Where the largest must lead the second
+  largest by a margin, that one is found by the same comparator in cycles of its own, the margin is added to it,
+  and the two are compared.
 - decision `last`: the class of the last glimpse's winner in the first table stands; nothing is added or
   compared.
 
 *Source:* `last` is arXiv 2307.07631 (its authors' code reads the class at the last glimpse); voting over all
-glimpses is ours.
+glimpses and the margin are ours.
 *Valid for:* up to `n_classes_max` classes; ties go to the lowest class and are reported.
 *Not modelled:* the width of the sums (they are exact).
 """
@@ -36,6 +38,8 @@ from accelsim.rng import Draws
 
 Ints = npt.NDArray[np.integer[Any]]
 
+MARGIN_CLASSES = 2
+
 
 class VoteSpec(OrderedSpec):
     """One vote unit.
@@ -45,7 +49,7 @@ class VoteSpec(OrderedSpec):
             so that one slot would be a deadlock.
         n_classes_max: classes it has sums for.
         add_pj: one vote added to one sum.
-        compare_pj: one sum compared with the largest so far.
+        compare_pj: one sum compared with the largest so far, or another one.
         clock_pj: clock tree, a cycle.
     """
 
@@ -74,6 +78,13 @@ class Verdict(NamedTuple):
 
     winner: IntArray
     tied: npt.NDArray[np.bool_]
+
+
+class Lead(NamedTuple):
+    """Per input `[n_inputs]`: the verdict, and whether its sum leads the second largest by the margin."""
+
+    verdict: Verdict
+    trusted: npt.NDArray[np.bool_]
 
 
 def accumulate(spec: VoteSpec, state: Literal["vote", "last"], x: Ballot, draws: Draws) -> OpResult:
@@ -117,6 +128,30 @@ def decide(spec: VoteSpec, state: Literal["vote", "last"], x: IntArray, draws: D
     serial = per_input(n, _checked_classes(spec, x) - 1)
     tied = (x == x.max(axis=1, keepdims=True)).sum(axis=1) > 1
     return OpResult(Verdict(x.argmax(axis=1), tied), {"compare": serial}, serial)
+
+
+def decide_by_margin(spec: VoteSpec, state: int, x: IntArray, draws: Draws) -> OpResult:
+    """Choose the class, and say whether it leads by enough.
+
+    Args:
+        state: the least lead that is trusted, at least 1.
+        x: sums `[n_inputs, n_classes]`.
+
+    Returns:
+        y: `Lead`. A comparison a class but the first for the largest, one a class but the first two for the second
+        largest, an addition, and a comparison of the two; a cycle each.
+
+    Raises:
+        RangeError: if there are more classes than sums, or fewer than two.
+    """
+    n, n_classes = len(x), _checked_classes(spec, x)
+    if n_classes < MARGIN_CLASSES:
+        raise RangeError(f"vote: got {n_classes} class, need at least {MARGIN_CLASSES} for a margin")
+    verdict = decide(spec, "vote", x, draws).y
+    second, largest = np.partition(x, -2, axis=1)[:, -2:].T
+    compares = (n_classes - 1) + (n_classes - 2) + 1
+    activity = {"compare": per_input(n, compares), "add": per_input(n, 1)}
+    return OpResult(Lead(verdict, largest - second >= state), activity, per_input(n, compares + 1))
 
 
 def _checked_classes(spec: VoteSpec, votes: Ints) -> int:

@@ -26,6 +26,7 @@ class Block:
         release: `[256]` arrivals in ticks.
         seed, chip: keys of the random draws.
         images: `[256, height, width]` or `[256, height, width, 3]` uint8 pixels, or None to use what was recorded.
+        n_reported: inputs that are reported, the first ones of the block; None is all.
     """
 
     index: int
@@ -34,6 +35,12 @@ class Block:
     seed: int
     chip: int
     images: npt.NDArray[np.uint8] | None = None
+    n_reported: int | None = None
+
+    @property
+    def reported(self) -> BoolArray:
+        """Which inputs are reported, `[256]`."""
+        return np.arange(self.size) < (self.size if self.n_reported is None else self.n_reported)
 
     @property
     def size(self) -> int:

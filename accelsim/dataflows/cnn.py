@@ -3,7 +3,8 @@
 A tile's weights are fetched (once for all tiles of a group of output channels), its input patch is loaded from the
 buffer, it is computed on the PE array, requantised, pooled and written back. With two slots each, loads, fetches and
 results are double-buffered: the next tile comes in while one is computed. A layer's first load waits for the last write
-of the layer before it; later loads follow in order.
+of the layer before it, whatever it reads; later loads follow in order. What a residual connection adds to a tile is
+read from the buffer when the tile is written back.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from accelsim.chip import Chip
 from accelsim.component import Programmed
 from accelsim.components import cnn_engine, post_unit, sram_buffer, weight_store
 from accelsim.dataflows.block import Block, add_op, at_port_rate
+from accelsim.dataflows.cnn_values import CnnValues, evaluate
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
 from accelsim.layer_weights import stored_bits
 from accelsim.manifest_cnn import LOGIT_BYTES, PIXEL_BITS, ConvLayer, DenseLayer
@@ -28,26 +29,18 @@ from accelsim.workload import Workload
 
 
 @dataclass(frozen=True)
-class CnnValues:
-    """What the network computes for a block.
+class _Plan:
+    """A layer's tiles, and the stored bits of the weights that each must fetch (0 where they are there already).
 
     Attributes:
-        features: `[n, n_features]` int8 (head acam) or `[n, n_classes]` int32 logits (head argmax); head none: nothing.
-        nonzero_macs: `[n, n_layers]` int64.
+        adds: whether another layer's output is added to the outputs.
     """
-
-    features: npt.NDArray[np.int8] | npt.NDArray[np.int32]
-    nonzero_macs: IntArray
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """A layer's tiles, and the stored bits of the weights that each must fetch (0 where they are there already)."""
 
     layer: Layer
     tiles: tuple[Tile, ...]
     weight_bits: tuple[int, ...]
     keeps_accumulators: bool
+    adds: bool
 
 
 class CnnFrontEnd:
@@ -88,35 +81,14 @@ class CnnFrontEnd:
             stored_bits(store, self._workload, layer, tile.out_channels) if tile.first_of_group else 0
             for tile in cut
         ]
-        return _Plan(shape, cut, tuple(bits), self._cnn.ends_at_accumulators(index))
+        return _Plan(shape, cut, tuple(bits), self._cnn.ends_at_accumulators(index), layer.add is not None)
 
     def values(self, block: Block) -> CnnValues:
         """Recorded features and MAC counts, or the network run on the block's pixels."""
         if block.images is None:
             recorded = self._workload.evaluation
             return CnnValues(recorded["features"][block.inputs], recorded["nonzero_macs"][block.inputs])
-        return self._from_pixels(block.images)
-
-    def _from_pixels(self, images: npt.NDArray[np.uint8]) -> CnnValues:
-        shape, arrays = self._cnn.input, self._workload.model
-        pixels = images.reshape(len(images), shape.height, shape.width, -1).transpose(0, 3, 1, 2)
-        x = ((pixels.astype(np.int16) - shape.offset) >> shape.shift).astype(np.int8)
-        nonzero = []
-        for layer, plan in zip(self._cnn.layers, self._plans, strict=True):
-            weight, bias = arrays[f"{layer.name}.weight"], arrays[f"{layer.name}.bias"]
-            stride, padding = plan.layer.stride, plan.layer.padding
-            nonzero.append(cnn_engine.nonzero_macs(x, weight, stride, padding))
-            if layer.op == "dense":
-                acc = cnn_engine.dense(x, weight, bias)
-            else:
-                acc = cnn_engine.convolve(x, weight, bias, stride, padding)
-            if plan.keeps_accumulators:
-                return CnnValues(acc.reshape(len(x), -1), np.stack(nonzero, axis=1))
-            y = post_unit.requantise(
-                acc, arrays[f"{layer.name}.multiplier"], arrays[f"{layer.name}.shift"], layer.relu
-            )
-            x = post_unit.max_pool(y, plan.layer.max_pool)
-        return CnnValues(x.reshape(len(x), -1), np.stack(nonzero, axis=1))
+        return evaluate(self._cnn, self._workload.model, block.images)
 
     def lay(
         self,
@@ -205,12 +177,12 @@ class CnnFrontEnd:
         needs: list[Handle],
         mask: BoolArray | None,
     ) -> Handle:
-        requantised = not plan.keeps_accumulators
-        n_bytes = tile.pooled_outputs * (1 if requantised else LOGIT_BYTES)
-        words = sram_buffer.words(self._chip["buffer"].spec, n_bytes)
-        work = (tile.outputs if requantised else 0, tile.pool_comparisons, words)
+        requantised, buffer = not plan.keeps_accumulators, self._chip["buffer"].spec
+        words = sram_buffer.words(buffer, tile.pooled_outputs * (1 if requantised else LOGIT_BYTES))
+        operand = sram_buffer.words(buffer, tile.outputs) if plan.adds else 0
+        work = post_unit.Written(tile.outputs if requantised else 0, tile.pool_comparisons, words, operand)
         result = post_unit.write_back(self._chip["post"].spec, None, work, block.draws("post"))
-        also = {"buffer.write": words}
+        also = {"buffer.write": words} | ({"buffer.read": operand} if operand else {})
         phase = plan.layer.name
         return add_op(
             jobs,

@@ -1,8 +1,8 @@
 """The lookups of memorization-based inference: glimpse by glimpse, table by table, key by key.
 
-A glimpse is extracted, then each of its tables is searched (`table_walk.py`). The value rows of the winners are voted
-on and make the hidden code of the next query. Locations are fixed, so the next glimpse is extracted while this one is
-searched.
+A glimpse is extracted (`glimpses.py`), then each of its tables is searched (`table_walk.py`). The value rows of the
+winners are voted on and make the hidden code of the next query. Where locations are fixed, the next glimpse is
+extracted while this one is searched; a learned one is known when the value row of the first table has been read.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ import numpy as np
 
 from accelsim import key_layout
 from accelsim.chip import Chip
-from accelsim.component import OpResult, Programmed, per_input
+from accelsim.component import Programmed
 from accelsim.components import (
     distance_array,
-    glimpse_extractor,
     lut_controller,
-    sram_buffer,
     value_memory,
     vote,
     weight_store,
 )
 from accelsim.dataflows.block import Block, add_op
-from accelsim.dataflows.table_walk import Bits, TableWalk, Winner, phase_of
+from accelsim.dataflows.glimpses import Glimpses, phase_of
+from accelsim.dataflows.table_walk import Bits, TableWalk, Winner
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
 from accelsim.manifest_cnn import PIXEL_BITS
 from accelsim.rng import Sample
@@ -52,12 +51,24 @@ class Found:
     counters: Mapping[str, IntArray]
 
 
+class Taken(NamedTuple):
+    """A winner's value row: what `vote.accumulate` returned, the job that read it, and the last job."""
+
+    ballot: Any
+    read: Handle
+    last: Handle
+
+
 class Verdict(NamedTuple):
-    """The lookups' answer, `[n]` each: class, whether a decision on the way was a tie, and the last job."""
+    """The lookups' answer, `[n]` each: class, whether a decision on the way was a tie, and the last job.
+
+    trusted: whether the class leads by the margin that was asked for; always where none was.
+    """
 
     predicted: IntArray
     tied: BoolArray
     last: Handle
+    trusted: BoolArray
 
 
 class LookUp:
@@ -66,7 +77,7 @@ class LookUp:
     def __init__(self, chip: Chip, workload: Workload, sample: Sample) -> None:
         self._chip, self._workload, self._mbi = chip, workload, workload.mbi
         self._walk = TableWalk(chip, workload, sample)
-        self._geometry = [self._glimpse_geometry(index) for index in range(len(self._mbi.glimpses))]
+        self._glimpses = Glimpses(chip, workload)
         self.programmed: Mapping[str, Programmed] = self._program(sample)
 
     @property
@@ -77,20 +88,7 @@ class LookUp:
     @property
     def input_words(self) -> int:
         """Words of one input image in the instance `pixels`; each image row begins at a word."""
-        words_per_row = -(-self._mbi.image.width // self._pixels_per_word)
-        return self._mbi.image.height * words_per_row
-
-    @property
-    def _pixels_per_word(self) -> int:
-        return int(self._chip["pixels"].spec.port_bits) // PIXEL_BITS
-
-    def _glimpse_geometry(self, index: int) -> glimpse_extractor.GlimpseGeometry:
-        mbi = self._mbi
-        patches = tuple(glimpse_extractor.Patch(p.row, p.col, p.pool) for p in mbi.glimpses[index])
-        size = mbi.image
-        return glimpse_extractor.GlimpseGeometry(
-            size.height, size.width, mbi.patch_size, mbi.pixel_thresholds, patches, self._pixels_per_word
-        )
+        return self._glimpses.image_words
 
     def _program(self, sample: Sample) -> Mapping[str, Programmed]:
         """Writes the table store; at power-up it is read once into what is volatile: value rows and resident keys."""
@@ -134,12 +132,13 @@ class LookUp:
         first_hidden = lut_controller.unpack_bits(self._workload.model["hidden_init"], mbi.hidden_bits)
         hidden: Bits = np.repeat(first_hidden[None], n, axis=0)
         previous: Bits | None = None
-        ballot, last = None, admitted
+        ballot, last, located = None, admitted, admitted
+        location = self._glimpses.first_location(n)
         for glimpse in range(len(mbi.glimpses)):
             # Where a far glimpse ends the lookups, the next one is not extracted before that is known.
-            extract_after = last if abort_at_first_far else admitted
-            patch, seen = self._extract(jobs, block, glimpse, extract_after, active)
-            query = np.concatenate((patch, hidden), axis=1)
+            extract_after = last if abort_at_first_far else located
+            patch, seen = self._glimpses.extract(jobs, block, glimpse, location, extract_after, active)
+            query = np.concatenate((patch, hidden, self._glimpses.location_bits(location)), axis=1)
             toggles = key_layout.query_toggles(self._walk.layout, query, previous)
             jobs.count("arrays", "query_toggle", phase_of(glimpse), toggles, active)
             distance = np.zeros(n, dtype=np.int64)
@@ -147,8 +146,10 @@ class LookUp:
             needs = [*seen, last]
             for table in range(mbi.n_tables):
                 winner = self._walk.search(jobs, block, glimpse, table, query, needs, active)
-                ballot, taken_in = self._take_in(jobs, block, glimpse, table, winner, ballot, written, active)
-                last = jobs.latest([last, taken_in])
+                taken = self._take_in(jobs, block, glimpse, table, winner, ballot, written, active)
+                ballot, last = taken.ballot, jobs.latest([last, taken.last])
+                if mbi.learned and table == 0:
+                    located, location = taken.read, self._glimpses.next_location(np.maximum(winner.row, 0))
                 distance += np.where(active, winner.distance, 0)
                 tied |= winner.tied & active
                 saturated += winner.saturated
@@ -158,26 +159,6 @@ class LookUp:
                 far |= distance > self._walk.threshold_codes(glimpse, thresholds[glimpse])
                 active = active & ~far if abort_at_first_far else active
         return Found(ballot, far, tied, last, {"adc.saturated": saturated} if self._walk.can_saturate else {})
-
-    def _extract(
-        self, jobs: JobBuilder, block: Block, glimpse: int, after: Handle, active: BoolArray
-    ) -> tuple[Bits, list[Handle]]:
-        """Query bits of a glimpse's patches `[n, patch_bits]`, from pixels or as recorded; both cost the same.
-
-        The pixel memory is read while the extractor works, word by word.
-        """
-        memory, instance, geometry = self._chip["pixels"], self._chip["extractor"], self._geometry[glimpse]
-        phase, costs = phase_of(glimpse), glimpse_extractor.costs(instance.spec, geometry)
-        read = sram_buffer.load(memory.spec, None, costs.word_reads, block.draws("pixels"))
-        loaded = add_op(jobs, memory, "load", read, phase=phase, needs=[after], mask=active)
-        activity = {"add": per_input(block.size, costs.adds), "quantise": per_input(block.size, costs.comparisons)}
-        result = OpResult(None, activity, per_input(block.size, costs.extra_cycles))
-        extracted = add_op(jobs, instance, "extract", result, phase=phase, needs=[after], mask=active)
-        if block.images is None:
-            packed = self._workload.evaluation["patches"][block.inputs, glimpse]
-            return lut_controller.unpack_bits(packed, self._mbi.patch_bits), [loaded, extracted]
-        levels = glimpse_extractor.extract(instance.spec, geometry, block.images, block.draws("extractor")).y
-        return glimpse_extractor.query_bits(levels, self._mbi.pixel_bits), [loaded, extracted]
 
     def _take_in(
         self,
@@ -189,7 +170,7 @@ class LookUp:
         ballot: Any,
         hidden: Bits,
         active: BoolArray,
-    ) -> tuple[Any, Handle]:
+    ) -> Taken:
         """Reads the winner's value row, adds its votes, and writes its bits of the next hidden code into `hidden`."""
         chip, model, phase = self._chip, self._workload.model, phase_of(glimpse)
         row = np.maximum(winner.row, 0)
@@ -202,12 +183,10 @@ class LookUp:
         counted = vote.accumulate(chip["vote"].spec, self._mbi.decision, cast, block.draws("vote"))
         last = add_op(jobs, chip["vote"], "accumulate", counted, phase=phase, needs=[handle], mask=active)
         width = self._mbi.write_bits
-        hidden[:, table * width : (table + 1) * width] = lut_controller.unpack_bits(
-            model["value_hidden"][row], width
-        )
+        hidden[:, table * width : (table + 1) * width] = lut_controller.unpack_bits(model["value_hidden"][row], width)
         # `last` takes the class of the first table's winner; a vote counts every winner.
         keeps = ballot is not None and not votes and table > 0
-        return (ballot if keeps else counted.y), last
+        return Taken(ballot if keeps else counted.y, handle, last)
 
     def decide(
         self, jobs: JobBuilder, block: Block, found: Found, admitted: Handle, mask: BoolArray | None = None
@@ -216,4 +195,13 @@ class LookUp:
         instance, decision = self._chip["vote"], self._mbi.decision
         result = vote.decide(instance.spec, decision, found.ballot, block.draws("vote"))
         last = add_op(jobs, instance, "decide", result, phase="decide", needs=[found.last, admitted], mask=mask)
-        return Verdict(result.y.winner, result.y.tied | found.tied, last)
+        trusted = np.ones(block.size, dtype=bool)
+        return Verdict(result.y.winner, result.y.tied | found.tied, last, trusted)
+
+    def decide_by_margin(self, jobs: JobBuilder, block: Block, found: Found, admitted: Handle, margin: int) -> Verdict:
+        """The class of every input, and whether its votes lead by `margin`; the job closes those that are trusted."""
+        instance = self._chip["vote"]
+        result = vote.decide_by_margin(instance.spec, margin, found.ballot, block.draws("vote"))
+        last = add_op(jobs, instance, "decide", result, phase="decide", needs=[found.last, admitted])
+        verdict = result.y.verdict
+        return Verdict(verdict.winner, verdict.tied | found.tied, last, result.y.trusted)

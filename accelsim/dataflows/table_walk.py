@@ -15,6 +15,7 @@ from accelsim.chip import Chip, Instance
 from accelsim.component import per_input
 from accelsim.components import adc, distance_array, lut_controller, minimum_scan, weight_store
 from accelsim.dataflows.block import Block, add_op
+from accelsim.dataflows.glimpses import phase_of
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
 from accelsim.rng import Sample
 from accelsim.workload import Workload
@@ -63,7 +64,8 @@ class TableWalk:
         self._chip, self._workload, self._mbi = chip, workload, mbi
         self._tables = lut_controller.Tables(arrays["keys"], arrays["key_next"], arrays["node_start"], mbi.key_bits)
         spec = chip["arrays"].spec
-        self.layout = distance_array.split_layout(spec, mbi.patch_bits, mbi.pixel_bits, mbi.hidden_bits)
+        parts = (mbi.patch_bits, mbi.pixel_bits, mbi.hidden_bits, mbi.key_location_bits)
+        self.layout = distance_array.split_layout(spec, *parts)
         self.resident: bool = chip["controller"].spec.residency == "resident"
         self._passes = distance_array.passes(spec, self.layout)
         self._rounds = adc.rounds(chip["adc"].spec, self.layout.n_splits)
@@ -192,11 +194,6 @@ class TableWalk:
                 )
             last = jobs.latest([last, handle])
         return scanned.y, converted.y.saturated, last
-
-
-def phase_of(glimpse: int) -> str:
-    """Name of a glimpse's phase."""
-    return f"glimpse{glimpse + 1}"
 
 
 def _repeated(instance: Instance, op: str, times: int) -> tuple[int, int]:

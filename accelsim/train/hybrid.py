@@ -1,191 +1,216 @@
-"""Training the hybrid chip's workload: a small CNN on grey CIFAR-10, int8, and one binary template a class.
+"""Training the hybrid chip's workload: a student network, int8, and what the ACAM array stores, from a command.
 
-*Source*: arXiv 2502.10089, its steps without distillation and pruning: train the student (`student.py`),
-quantise it to int8 (`quantise.py`), binarise each feature at its mean, one template a class (`templates.py`).
-Two networks compete on the validation images: the softmax student as it is (method `mean_threshold`), and the
-same after a fine-tuning on the template match itself (`template_finetune`, `template_objective.py`).
+Recipe `paper` (*source*: arXiv 2502.10089): distillation from a teacher with a curriculum, pruning with fine-tuning,
+int8, features binarised at their mean, templates from class statistics (with k-means for several a class).
 
-Choices, beside those of `student_data.py`: fine-tuning takes an eighth of the epochs, at a peak rate of 0.1 (of
-0.02, 0.05 and 0.1 the best on validation images) and a warm-up of a tenth; thresholds and templates come from
-the training images as they are. The test images are read once, at the end, by the network and templates that
-validation chose.
+Recipe `best` (ours) goes on from the pruned student: it is fine-tuned on the array's own answer (`acam_training.py`),
+thresholds and templates learned with it, on request with the noise of a chip's array (`noise.py`); then int8.
+
+After the stages of `hybrid_run.py`:
+
+| stage | what is kept |
+|---|---|
+| `array` | the network with learned thresholds and windows (recipe `best`) |
+| `int8` | integer layers and learned templates: post-training or fine-tuned, whichever validation likes better |
+| `templates` | thresholds and templates: of the candidates that the recipe allows the best on validation images |
+| `test` | features of the test images, read here and once |
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from accelsim.train.quantise import IntegerLayer, evaluate, to_arrays
+from accelsim.datasets import N_CLASSES
+from accelsim.train import hybrid_stages as steps
+from accelsim.train.acam_training import AcamNetwork
+from accelsim.train.augment import INPUT_SCALE
+from accelsim.train.hybrid_options import HybridOptions
+from accelsim.train.hybrid_run import HybridRun
+from accelsim.train.networks import N_FEATURES, Student
+from accelsim.train.noise import row_noise
+from accelsim.train.quantise import IntegerLayer, evaluate, float_layers, from_arrays, quantise, to_arrays
 from accelsim.train.save import save_workload
-from accelsim.train.student import N_CLASSES, N_FEATURES, Recipe, fit, softmax_accuracy
-from accelsim.train.student_data import (
-    Images,
-    Split,
-    cnn_entry,
-    dataset_entry,
-    integer_input,
-    integer_softmax_accuracy,
-    load_split,
-    load_test,
-    quantised,
-    train_student,
-)
-from accelsim.train.template_objective import TemplateObjective
-from accelsim.train.templates import TEMPLATE_RULES, Bits, Thresholds, accuracy, mean_thresholds
+from accelsim.train.stages import Arrays, Result
+from accelsim.train.state import kept, restored
+from accelsim.train.templates import MATCHING, Templates, make_templates
 
-FINETUNE_SHARE = 8
-FINETUNE_RATE = 0.1
-FINETUNE_WARMUP = 0.1
+__all__ = ["HybridOptions", "int8_softmax", "train_hybrid"]
 
+LEARNED = "learned"
 METHODS = {
-    "mean_threshold": "Grey CIFAR-10 by the reconstructed student of arXiv 2502.10089, trained on softmax "
-    "cross-entropy without distillation or pruning, int8. Features are binarised at their training mean; ",
-    "template_finetune": "Grey CIFAR-10 by the reconstructed student of arXiv 2502.10089, trained on softmax "
-    "cross-entropy without distillation or pruning, then fine-tuned (straight through the binariser) on the "
-    "template match itself, which is not in the paper; int8. Features are binarised at their training mean; ",
-}
-RULES = {
-    "majority": "a template bit is the majority of its class's training bits.",
-    "class_mean": "a template bit is whether its class's mean feature exceeds the threshold.",
+    LEARNED: "thresholds and templates learned with the network by gradient, straight through the comparison, so that "
+    "a row is a binarised dense layer's (not in the paper).",
+    "majority": "a template's level is the one that most of its training images have.",
+    "class_mean": "a template's level is that of its training images' mean feature.",
+    "spread": "a template's window holds the levels of the middle 70 % of its training images.",
+    "contrast": "a template's window holds the levels that its training images have more often than the mean template.",
 }
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A quantised network, its thresholds [784] and templates [10, 784], and their validation accuracy."""
-
-    method: str
-    rule: str
-    layers: list[IntegerLayer]
-    thresholds: Thresholds
-    templates: Bits
-    validation: float
-
-
-def train_hybrid(
-    *,
-    data_root: Path,
-    out: Path,
-    epochs: int,
-    seed: int,
-    checkpoint: Path | None = None,
-    limit: int | None = None,
-) -> None:
-    """Train on CIFAR-10 and write the workload folder `out`.
-
-    With `checkpoint`, a stopped run continues from that file (fine-tuning: the same name and `.finetune`);
-    `limit` takes only the first images of each split.
+def train_hybrid(options: HybridOptions) -> Path | None:
+    """Train, and write the workload folder `options.out` (returned; None writes none).
 
     Raises:
-        DataError: if CIFAR-10 is not there, or the checkpoint belongs to another run.
-        RangeError: if there are no epochs, or fewer than 100 images, to train on.
-        OutputError: if `out` or the checkpoint cannot be written.
+        DataError: the data set is absent, or a checkpoint belongs to another run.
+        RangeError, UsageError, SpecError: options that cannot be.
+        OutputError: a folder cannot be written.
     """
-    split = load_split(data_root, epochs, limit)
-    training, validation = split.training, split.validation
-    student, tuned = _train(split, epochs, seed, checkpoint)
-    integers, tuned_integers = quantised(student, training), quantised(tuned, training)
-    candidates = [
-        _candidate("mean_threshold", integers[:-1], training, validation),
-        _candidate("template_finetune", tuned_integers[:-1], training, validation),
-    ]
-    best = max(candidates, key=lambda candidate: candidate.validation)
-    measured = {
-        "validation_accuracy_student": softmax_accuracy(student, validation.pixels, validation.labels),
-        "validation_accuracy_student_int8": integer_softmax_accuracy(integers, validation),
-        **{f"validation_accuracy_{candidate.method}": candidate.validation for candidate in candidates},
-    }
-    training_entry = {
-        "command": f"accelsim train hybrid --epochs {epochs} --seed {seed}",
-        "epochs": epochs,
-        "finetune_epochs": _finetune_recipe(epochs, seed).epochs,
-        "seed": seed,
-        "training_images": len(training.labels),
-        "validation_images": len(validation.labels),
-        "template_rule": best.rule,
-        **measured,
-        "torch_version": str(torch.__version__),
-    }
-    _save(out, best, load_test(data_root, limit), training_entry)
+    run = HybridRun(options)
+    best = options.recipe == "best"
+    network = _array(run) if best else None
+    student = network.student if network else run.student
+    shapes = float_layers(student)[: len(run.layers)]
+    integers = _int8_array(run, network) if network else int8_softmax(run, student)
+    layers = from_arrays(shapes, integers.arrays)
+    chosen = _choose_templates(run, layers, integers)
+    templates = _templates_of(chosen.arrays)
+
+    def compute(checkpoint: Path | None) -> Result:
+        features, arrays = run.record(layers, run.test_images(), "recording test images")
+        return Result(arrays, {"accuracy": templates.accuracy(features, arrays["labels"])})
+
+    tested = run.stage("test", compute)
+    if options.out is None:
+        return None
+    _save(run, layers, templates, {**integers.figures, **chosen.figures}, tested)
+    return options.out
 
 
-def _finetune_recipe(epochs: int, seed: int) -> Recipe:
-    return Recipe(max(1, epochs // FINETUNE_SHARE), seed, peak_rate=FINETUNE_RATE, warmup=FINETUNE_WARMUP)
+def _array(run: HybridRun) -> AcamNetwork:
+    """Stage `array`."""
+    options = run.options
+    noise = None
+    if options.noise is not None:
+        noise = row_noise(options.noise, N_FEATURES, options.acam.feature_levels, options.noise_age_s)
+    student, lessons = run.student, run.lessons
+    recipe = steps.array_recipe(options.epochs.array, options.seed)
 
-
-def _train(split: Split, epochs: int, seed: int, checkpoint: Path | None) -> tuple[Any, Any]:
-    """The softmax student and its fine-tuned copy."""
-    training, validation = split.training, split.validation
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
-        student = train_student(split, epochs, seed, checkpoint, progress)
-        tuned = copy.deepcopy(student)
-        objective = TemplateObjective(tuned, training.pixels, training.labels)
-        fit(
-            tuned,
-            training.pixels,
-            training.labels,
-            _finetune_recipe(epochs, seed),
-            objective,
-            validate=lambda: objective.accuracy(tuned, validation.pixels, validation.labels),
-            progress=progress,
-            checkpoint=checkpoint and checkpoint.with_name(f"{checkpoint.name}.finetune"),
+    def compute(checkpoint: Path | None) -> Result:
+        counts = 0.0 if noise is None else noise.counts
+        network = steps.train_array(
+            run.material, student, lessons, recipe, options.acam, noise_counts=counts, checkpoint=checkpoint
         )
-    return student, tuned
+        return Result(kept(network), {"validation_accuracy": run.material.accuracy(network), "noise_counts": counts})
+
+    sigmas = None if noise is None else asdict(noise)
+    found = run.stage("array", compute, recipe=asdict(recipe), acam=asdict(options.acam), noise=sigmas)
+    network: AcamNetwork = restored(AcamNetwork.blank(student, options.acam), found.arrays)
+    network.noise_counts = found.figures["noise_counts"]
+    return network
 
 
-def _candidate(method: str, layers: list[IntegerLayer], training: Images, validation: Images) -> Candidate:
-    """Thresholds and templates from the training images, by the rule that validation likes best."""
-    features, _ = evaluate(layers, integer_input(training), description=f"{method}: training features")
-    unseen, _ = evaluate(layers, integer_input(validation))
-    labels, unseen_labels = (images.labels.numpy().astype(np.uint8) for images in (training, validation))
-    thresholds = mean_thresholds(features)
+def _int8_array(run: HybridRun, network: AcamNetwork) -> Result:
+    """Stage `int8` of a network that answers through the array: layers, and its learned templates."""
+    options, material = run.options, run.material
+    recipe = steps.int8_recipe(options.epochs.int8, options.seed)
 
-    def by(rule: str) -> Candidate:
-        templates = TEMPLATE_RULES[rule](features, labels, thresholds, N_CLASSES)
-        found = accuracy(unseen, unseen_labels, thresholds, templates)
-        return Candidate(method, rule, layers, thresholds, templates, found)
+    def compute(checkpoint: Path | None) -> Result:
+        layers = quantise(float_layers(network.student)[:-1], material.calibration, INPUT_SCALE)
+        found = {"post_training": _answering(run, layers, network.templates(layers[-1].scale))}
+        if options.epochs.int8:
+            tuned = copy.deepcopy(network)
+            tuned.student = quantised = steps.quantised_copy(material, network.student)
+            steps.fit_array(material, tuned, run.lessons, recipe, checkpoint)
+            layers = quantised.integer_layers()[:-1]
+            found["fine_tuned"] = _answering(run, layers, tuned.templates(layers[-1].scale))
+        return _best(found)
 
-    return max(map(by, TEMPLATE_RULES), key=lambda candidate: candidate.validation)
+    return run.stage("int8", compute, recipe=asdict(recipe))
 
 
-def _save(out: Path, best: Candidate, test: Images, training_entry: dict[str, Any]) -> None:
-    """Record the test images and write the folder."""
-    features, nonzero_macs = evaluate(best.layers, integer_input(test), description="recording test images")
-    labels = test.labels.numpy().astype(np.uint8)
+def _answering(run: HybridRun, layers: list[IntegerLayer], templates: Templates) -> tuple[float, Arrays]:
+    """Validation accuracy of layers and templates, and their arrays."""
+    validation = run.material.split.validation
+    features = evaluate(layers, steps.integer_input(validation))[0]
+    arrays = {**to_arrays(layers), **templates.arrays()}
+    return templates.accuracy(features, validation.label_bytes), arrays
+
+
+def int8_softmax(run: HybridRun, student: Student) -> Result:
+    """Stage `int8` of a softmax student, the softmax layer among the layers."""
+    options, material = run.options, run.material
+    validation = material.split.validation
+    recipe = steps.int8_recipe(options.epochs.int8, options.seed)
+
+    def answering(layers: list[IntegerLayer]) -> tuple[float, Arrays]:
+        logits = evaluate(layers, steps.integer_input(validation))[0]
+        return float((logits.argmax(axis=1) == validation.label_bytes).mean()), to_arrays(layers)
+
+    def compute(checkpoint: Path | None) -> Result:
+        found = {"post_training": answering(quantise(float_layers(student), material.calibration, INPUT_SCALE))}
+        if options.epochs.int8:
+            quantised = steps.quantised_copy(material, student)
+            steps.fit_softmax(material, quantised, run.lessons, recipe, checkpoint)
+            found["fine_tuned"] = answering(quantised.integer_layers())
+        return _best(found)
+
+    return run.stage("int8", compute, recipe=asdict(recipe))
+
+
+def _best(found: dict[str, tuple[float, Arrays]]) -> Result:
+    """The candidate of the best validation accuracy, the first of several."""
+    chosen = max(found, key=lambda name: found[name][0])
+    figures = {f"validation_accuracy_int8_{name}": accuracy for name, (accuracy, _) in found.items()}
+    return Result(found[chosen][1], {"quantisation": chosen, **figures})
+
+
+def _choose_templates(run: HybridRun, layers: list[IntegerLayer], integers: Result) -> Result:
+    """Stage `templates`: learned ones, where there are any, compete with those from class statistics."""
+    candidates = run.options.templates
+
+    def compute(checkpoint: Path | None) -> Result:
+        split = run.material.split
+        fitted = evaluate(layers, steps.integer_input(split.fitted), description="features of fitted images")[0]
+        unseen = evaluate(layers, steps.integer_input(split.validation))[0]
+        labels, seed = split.fitted.label_bytes, run.options.seed
+        made = {one.rule: make_templates(fitted, labels, one, N_CLASSES, seed) for one in candidates}
+        made |= {LEARNED: _templates_of(integers.arrays)} if "thresholds" in integers.arrays else {}
+        found = {name: one.accuracy(unseen, split.validation.label_bytes) for name, one in made.items()}
+        best = max(found, key=lambda name: found[name])
+        figures: dict[str, Any] = {f"validation_accuracy_{name}": accuracy for name, accuracy in found.items()}
+        figures |= {} if best == LEARNED else {"threshold": candidates[0].threshold, "matching": MATCHING[best]}
+        return Result(made[best].arrays(), {"template_rule": best, "validation_accuracy": found[best], **figures})
+
+    return run.stage("templates", compute, candidates=[asdict(one) for one in candidates])
+
+
+def _templates_of(arrays: Arrays) -> Templates:
+    return Templates(arrays["thresholds"], arrays["template_low"], arrays["template_high"], arrays["row_class"])
+
+
+def _save(
+    run: HybridRun, layers: list[IntegerLayer], templates: Templates, figures: dict[str, Any], tested: Result
+) -> None:
+    options = run.options
+    rule = figures["template_rule"]
+    learned = rule == LEARNED
+    method = "acam_aware" if learned else f"{options.recipe}_{rule}"
+    n_inputs = len(tested.arrays["labels"])
     manifest = {
         "schema_version": 1,
-        "name": "cifar10_hybrid",
+        "name": options.name("hybrid"),
         "kind": "hybrid",
-        "method": best.method,
-        "description": METHODS[best.method] + RULES[best.rule],
-        "dataset": dataset_entry(len(labels)),
-        "training": training_entry,
+        "method": method,
+        "description": _description(run, rule),
+        "dataset": run.dataset_entry(n_inputs),
+        "training": run.training_entry("hybrid", figures),
         "accuracy": {
-            "measured": accuracy(features, labels, best.thresholds, best.templates),
-            "note": "CIFAR-10 test images, read once; int8 network, ideal template match",
+            "measured": tested.figures["accuracy"],
+            "note": f"{n_inputs} test images, read once; int8 network, ideal template match",
         },
-        "cnn": cnn_entry(best.layers, "acam"),
-        "acam": {
-            "n_features": N_FEATURES,
-            "n_rows": N_CLASSES,
-            "n_classes": N_CLASSES,
-            "feature_levels": 2,
-        },
+        "cnn": run.cnn_entry([layer.shape for layer in layers], "acam"),
+        "acam": templates.manifest(N_CLASSES),
     }
-    model = {
-        **to_arrays(best.layers),
-        "thresholds": best.thresholds[:, np.newaxis],
-        "template_low": best.templates,
-        "template_high": best.templates,
-        "row_class": np.arange(N_CLASSES, dtype=np.uint8),
-    }
-    evaluation = {"features": features, "nonzero_macs": nonzero_macs, "labels": labels}
-    save_workload(out, manifest, model, evaluation)
+    assert options.out is not None
+    save_workload(options.out, manifest, {**to_arrays(layers), **templates.arrays()}, tested.arrays)
+
+
+def _description(run: HybridRun, rule: str) -> str:
+    options = run.options
+    return (
+        f"{run.student_text()}; {options.templates_per_class} template(s) a class over {options.feature_bits}-bit "
+        f"features: {METHODS[rule]}"
+    )

@@ -1,103 +1,60 @@
-"""What the tables and the fallback network share: the images, their distortion and the training loop."""
+"""What learned prototypes are fitted to: distorted copies of the images, their labels and a teacher's answers.
+
+The copies are numbered and few, so that a teacher's answers to them are computed once and kept, and the glimpses of
+each are cut once. Each batch takes a random copy of each of its images.
+"""
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from rich.progress import Progress
+from rich.progress import Progress, track
 from torch import Tensor, nn
 
-from accelsim.datasets import ImageSet, load_mnist
-from accelsim.errors import DataError
+from accelsim.train.images import Images, Split
+from accelsim.train.loop import Recipe, fit
+from accelsim.train.mbi_model import PrototypeTables, TableShape, glimpse_bits
+from accelsim.train.mbi_tables import Geometry
 
-VALIDATION_IMAGES = 10_000
-"""The last training images are never fitted: every choice is made on them."""
+CHUNK = 500
+"""Images distorted at a time."""
 
-REPORTS = 10
-"""Validation lines printed over a run."""
+N_EXAMPLES = 10_000
+"""Images whose patches fresh keys are drawn from."""
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Hyper-parameters of one run of Adam; the rate falls to 0 along a cosine."""
+class Copies:
+    """`n_copies` distorted copies of each of n images.
 
-    name: str
-    epochs: int
-    seed: int
-    rate: float
-    batch_size: int = 256
-
-
-BatchLoss = Callable[[Tensor, torch.Generator], Tensor]
-"""(indices of a batch, the epoch's generator) -> loss."""
-
-
-def fit(
-    model: Any,
-    n_images: int,
-    recipe: Recipe,
-    batch_loss: BatchLoss,
-    *,
-    validate: Callable[[], float],
-    progress: Progress,
-    after_step: Callable[[], None] = lambda: None,
-    checkpoint: Path | None = None,
-) -> None:
-    """Train `model` in place on batches of the indices 0 … n_images-1.
-
-    With `checkpoint`, the state is kept there after each epoch and a stopped run continues from it. An
-    epoch's draws belong to (seed, epoch), so a continued run sees what an undisturbed one would have seen.
+    Attributes:
+        images: [n, height, width] uint8.
+        mirrored: whether half of them are mirrored left to right.
     """
-    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.rate)
-    first_epoch = _resume(checkpoint, model, optimiser, recipe)
-    task = progress.add_task(recipe.name, total=recipe.epochs, completed=first_epoch)
-    for epoch in range(first_epoch, recipe.epochs):
-        generator = torch.Generator().manual_seed(recipe.seed * 100_003 + epoch)
-        batches = torch.randperm(n_images, generator=generator).split(recipe.batch_size)
-        model.train()
-        total = 0.0
-        for index, batch in enumerate(batches):
-            done = (epoch + index / len(batches)) / recipe.epochs
-            for group in optimiser.param_groups:
-                group["lr"] = recipe.rate * (1 + math.cos(math.pi * done)) / 2
-            loss = batch_loss(batch, generator)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            after_step()
-            total += loss.item() * len(batch)
-        progress.advance(task)
-        if checkpoint is not None:
-            _save(checkpoint, model, optimiser, recipe, epoch + 1)
-        if (epoch + 1) % max(1, recipe.epochs // REPORTS) == 0 or epoch + 1 == recipe.epochs:
-            model.eval()
-            place = f"{recipe.name}, epoch {epoch + 1}/{recipe.epochs}"
-            progress.console.print(f"{place}: loss {total / n_images:.4f}, validation {validate():.4f}")
-    model.eval()
 
+    images: Tensor
+    n_copies: int
+    seed: int
+    mirrored: bool
 
-@dataclass(frozen=True)
-class Split:
-    """MNIST as used here: images to fit, to choose on, and to report on (read once)."""
+    def __iter__(self) -> Iterator[Tensor]:
+        """Each copy of all images, [n, height, width] uint8; always the same ones."""
+        for copy in range(self.n_copies):
+            generator = torch.Generator().manual_seed(self.seed * 100_003 + copy)
+            parts = [self._distorted(part, generator) for part in self.images.split(CHUNK)]
+            yield torch.cat(parts)
 
-    fitted: ImageSet
-    validation: ImageSet
-    test: ImageSet
-
-
-def load_split(data_root: Path, limit: int | None) -> Split:
-    """50,000, 10,000 and 10,000 images, or the first `limit` of each for a trial run."""
-    train = load_mnist(data_root, train=True)
-    n_fitted = len(train.images) - VALIDATION_IMAGES
-    validation = ImageSet(train.images[n_fitted:], train.labels[n_fitted:])
-    test = load_mnist(data_root, train=False)
-    return Split(train.first(n_fitted).first(limit), validation.first(limit), test.first(limit))
+    def _distorted(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        bent = distorted(images.float(), generator).round_().clamp_(0, 255).to(torch.uint8)
+        if not self.mirrored:
+            return bent
+        flip = torch.rand(len(bent), 1, 1, generator=generator) < 0.5
+        return torch.where(flip, bent.flip(2), bent)
 
 
 def distorted(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -125,23 +82,72 @@ def distorted(images: Tensor, generator: torch.Generator) -> Tensor:
     return nn.functional.grid_sample(images[:, None], grid, align_corners=False)[:, 0]
 
 
-def _save(checkpoint: Path, model: Any, optimiser: Any, recipe: Recipe, epochs_done: int) -> None:
-    state = {"recipe": asdict(recipe), "epochs_done": epochs_done}
-    state |= {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    temporary = checkpoint.with_name(f".{checkpoint.name}.{os.getpid()}.tmp")
-    torch.save(state, temporary)
-    temporary.replace(checkpoint)
+@dataclass(frozen=True)
+class Lesson:
+    """How tables are fitted.
+
+    Attributes:
+        teacher_weight: share of the teacher's answers in the loss; labels have the rest.
+        teacher_temperature: at which its answers and the tables' votes are compared.
+        temperature: of the softmax that carries the gradient of a choice, in steps of distance.
+        noise: as in `PrototypeTables`, in steps of distance.
+    """
+
+    teacher_weight: float = 0.5
+    teacher_temperature: float = 3.0
+    temperature: float = 4.0
+    noise: float = 0.0
 
 
-def _resume(checkpoint: Path | None, model: Any, optimiser: Any, recipe: Recipe) -> int:
-    """Load the checkpoint when there is one; the number of epochs it holds."""
-    if checkpoint is None or not checkpoint.exists():
-        return 0
-    state = torch.load(checkpoint, weights_only=True)
-    if state["recipe"] != asdict(recipe):
-        made, need = state["recipe"], asdict(recipe)
-        raise DataError(f"{checkpoint}: made with {made}, need {need}; remove it to start anew")
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["epochs_done"])
+def fit_tables(
+    split: Split,
+    copies: Copies,
+    answers: npt.NDArray[np.float16],
+    model: PrototypeTables,
+    recipe: Recipe,
+    lesson: Lesson,
+    checkpoint: Path | None,
+) -> None:
+    """Fit `model` in place; `answers` [n_copies, n, n_classes] are the teacher's logits for the copies."""
+    geometry = model.geometry
+    bits = torch.stack([glimpse_bits(copy, geometry) for copy in track(copies, "glimpses", total=copies.n_copies)])
+    logits = torch.from_numpy(answers)
+    labels = split.fitted.labels
+    held_out = glimpse_bits(split.validation.pixels[:, 0], geometry)
+    model.noise = lesson.noise
+
+    def batch_loss(batch: Tensor, generator: torch.Generator) -> Tensor:
+        copy = torch.randint(copies.n_copies, batch.shape, generator=generator)
+        votes = model(bits[copy, batch], lesson.temperature, generator)
+        taught = divergence(votes, logits[copy, batch].float(), lesson.teacher_temperature)
+        weight = lesson.teacher_weight
+        loss: Tensor = (1 - weight) * nn.functional.cross_entropy(votes, labels[batch]) + weight * taught
+        return loss
+
+    with Progress() as progress:
+        fit(
+            model, len(labels), recipe, batch_loss,
+            validate=lambda: _accuracy(model, held_out, split.validation.labels),
+            progress=progress, after_step=model.clamp, checkpoint=checkpoint,
+        )  # fmt: skip
+
+
+def fresh_tables(
+    images: Images, geometry: Geometry, shape: TableShape, hidden_weight: int, seed: int
+) -> PrototypeTables:
+    """Tables whose keys are patches of the first images."""
+    examples = glimpse_bits(images.pixels[:N_EXAMPLES, 0], geometry)
+    return PrototypeTables(geometry, shape, hidden_weight, examples, seed)
+
+
+def _accuracy(model: PrototypeTables, bits: Tensor, labels: Tensor) -> float:
+    with torch.no_grad():
+        predicted = torch.cat([model(part, 1.0).argmax(1) for part in bits.split(2000)])
+    return float((predicted == labels).float().mean())
+
+
+def divergence(logits: Tensor, wanted: Tensor, temperature: float) -> Tensor:
+    """Mean cross-entropy of softmax(logits / T) against softmax(wanted / T), times T; both [n, n_classes]."""
+    target = (wanted / temperature).softmax(1)
+    log_probability = (logits / temperature).log_softmax(1)
+    return -temperature * (target * log_probability).sum(1).mean()

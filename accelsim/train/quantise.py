@@ -1,131 +1,60 @@
-"""From a small float network to the integers of docs/workload-format.md, and their exact evaluation.
-
-Post-training, without fine-tuning. Choices:
+"""From a small float network to the integers of docs/workload-format.md, without fine-tuning (`qat.py` fine-tunes).
 
 - batch norm (evaluation mode) is folded into the convolution before it;
 - weights: symmetric int8 in -127 … 127, one scale per output channel (the largest weight maps to 127). A
   final layer, whose accumulators are the logits, has one scale for all channels, because they are compared;
 - activations: symmetric int8, one scale a layer, measured on calibration images: the candidate with the least
   mean squared error of rounding and clipping, among 20 fractions (0.05 … 1) of the largest output seen;
-- the scale change is a 31-bit multiplier and a right shift, so it is exact to 2**-30.
-
-Evaluation uses float tensors that hold integers only. A layer whose largest possible accumulator (128 x the
-sum of a channel's absolute weights, + bias) is at most 2**24 is summed in float32: every partial sum is then
-exact, in any order. The others are summed in float64, exact to 2**53 and about ten times slower.
+- the scale change is a multiplier of up to 28 bits and a right shift: exact to 2**-27, and exact in float64 for
+  accumulators up to 2**24 (`integer_network.py`). A layer that is added has a multiplier at the same shift, which
+  the larger of the two sets; the other is then exact to 2**-28 of an output step for each step of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.progress import track
-from torch import Tensor, nn
+from torch import Tensor
 
 from accelsim.errors import RangeError
+from accelsim.train.integer_network import (
+    ACTIVATION_MAX,
+    ACTIVATION_MIN,
+    INT32_MAX,
+    FloatLayer,
+    IntegerLayer,
+    Outputs,
+    evaluate,
+    largest_accumulator,
+)
+from accelsim.train.networks import IMAGE_SIDE, N_FEATURES, Student
 
-ACTIVATION_MAX = 127
-ACTIVATION_MIN = -128
+__all__ = [
+    "FloatLayer",
+    "IntegerLayer",
+    "evaluate",
+    "float_layers",
+    "fold_batch_norm",
+    "from_arrays",
+    "quantise",
+    "to_arrays",
+    "to_manifest",
+]
+
 WEIGHT_MAX = 127
-INT32_MAX = 2**31 - 1
-FLOAT32_EXACT = 2**24
 BIAS_MAX = 2**30
 MAX_SHIFT = 62
+MULTIPLIER_BITS = 28
 SCALE_CANDIDATES = 20
+SCALE_VALUES = 2**19
+"""Outputs, evenly spread over the calibration images, on which an output scale's error is measured, about."""
 
-
-@dataclass(frozen=True)
-class FloatLayer:
-    """One layer as trained, batch norm folded.
-
-    Attributes:
-        weight: [out, in, k, k] (conv) or [out, in] (dense).
-        bias: [out].
-        in_shape: (channels, height, width), or (features,) for dense.
-        final: its accumulators are the logits; nothing follows.
-    """
-
-    name: str
-    weight: Tensor
-    bias: Tensor
-    in_shape: tuple[int, ...]
-    stride: int = 1
-    padding: int = 0
-    relu: bool = True
-    max_pool: int = 1
-    final: bool = False
-
-    @property
-    def is_conv(self) -> bool:
-        return bool(self.weight.ndim == 4)
-
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        """Shape of the output after pooling."""
-        out = self.weight.shape[0]
-        if not self.is_conv:
-            return (out,)
-        kernel = self.weight.shape[2]
-        sides = (
-            ((side + 2 * self.padding - kernel) // self.stride + 1) // self.max_pool
-            for side in self.in_shape[1:]
-        )
-        return (out, *sides)
-
-
-@dataclass(frozen=True)
-class IntegerLayer:
-    """A quantised layer: the float layer's geometry with integer arrays.
-
-    Attributes:
-        weight: shaped as the float layer's.
-        bias: [out].
-        multiplier, shift: [out]; None when the layer is final.
-    """
-
-    shape: FloatLayer
-    weight: npt.NDArray[np.int8]
-    bias: npt.NDArray[np.int32]
-    multiplier: npt.NDArray[np.int32] | None
-    shift: npt.NDArray[np.uint8] | None
-
-    def accumulate(self, x: Tensor) -> Tensor:
-        """Accumulators before requantising: x [n, *in_shape], integers of int8 -> [n, out, …] int64."""
-        fits = _largest_accumulator(self.weight, self.bias) <= FLOAT32_EXACT
-        exact = torch.float32 if fits else torch.float64
-        x, weight, bias = (torch.as_tensor(values).to(exact) for values in (x, self.weight, self.bias))
-        return self._sums(x, weight, bias).long()
-
-    def _sums(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The layer's multiply-accumulates, in the type of its arguments."""
-        if self.shape.is_conv:
-            return nn.functional.conv2d(x, weight, bias, self.shape.stride, self.shape.padding)
-        return nn.functional.linear(x.flatten(1), weight, bias)
-
-    def requantise(self, accumulators: Tensor) -> Tensor:
-        """[n, out, …] int64 -> [n, out, …] float32 holding integers in int8's range, pooled."""
-        if self.multiplier is None or self.shift is None:
-            raise RangeError(f"layer {self.shape.name} is final: its accumulators are not requantised")
-        per_channel = (-1, *[1] * (accumulators.ndim - 2))
-        multiplier = torch.from_numpy(self.multiplier).long().reshape(per_channel)
-        shift = torch.from_numpy(self.shift).long().reshape(per_channel)
-        scaled = (accumulators * multiplier + (1 << (shift - 1))) >> shift
-        y = scaled.clamp(0 if self.shape.relu else ACTIVATION_MIN, ACTIVATION_MAX).float()
-        return nn.functional.max_pool2d(y, self.shape.max_pool) if self.shape.max_pool > 1 else y
-
-    def nonzero_macs(self, x: Tensor) -> Tensor:
-        """[n, *in_shape] -> [n] int64: products whose activation and weight are both non-zero.
-
-        An activation meets the same kernel positions in every output channel, so one channel is enough: its
-        weights are the number of output channels whose weight there is not zero.
-        """
-        active = (x != 0).double()
-        weights = torch.from_numpy((self.weight != 0).sum(axis=0, keepdims=True)).double()
-        return self._sums(active, weights, None).flatten(1).sum(1).long()
+Real = npt.NDArray[np.float64]
 
 
 def fold_batch_norm(convolution: Any, batch_norm: Any) -> tuple[Tensor, Tensor]:
@@ -133,9 +62,25 @@ def fold_batch_norm(convolution: Any, batch_norm: Any) -> tuple[Tensor, Tensor]:
     scale = batch_norm.weight.double() / (batch_norm.running_var.double() + batch_norm.eps).sqrt()
     bias = 0.0 if convolution.bias is None else convolution.bias.double()
     weight = convolution.weight.double() * scale.reshape(-1, 1, 1, 1)
-    return weight.detach(), (
-        batch_norm.bias.double() + (bias - batch_norm.running_mean.double()) * scale
-    ).detach()
+    return weight.detach(), (batch_norm.bias.double() + (bias - batch_norm.running_mean.double()) * scale).detach()
+
+
+def float_layers(student: Student) -> list[FloatLayer]:
+    """The student's layers, batch norm folded and pruned weights 0; the last is the softmax layer."""
+    layers: list[FloatLayer] = []
+    shapes: dict[str, tuple[int, ...]] = {}
+    shape: tuple[int, ...] = (student.layers[0].in_channels, IMAGE_SIDE, IMAGE_SIDE)
+    for spec in student.layers:
+        weight, bias = fold_batch_norm(student.convolutions[spec.name], student.norms[spec.name])
+        weight = weight * getattr(student, f"mask_{spec.name}") if student.pruned else weight
+        shape = shape if spec.source is None else shapes[spec.source]
+        layer = FloatLayer(
+            spec.name, weight, bias, shape, spec.stride, spec.padding, spec.relu, source=spec.source, add=spec.add
+        )
+        layers.append(layer)
+        shape = shapes[spec.name] = layer.out_shape
+    weight, bias = (values.detach().double() for values in (student.softmax.weight, student.softmax.bias))
+    return [*layers, FloatLayer("softmax", weight, bias, (N_FEATURES,), relu=False, final=True)]
 
 
 def quantise(layers: Sequence[FloatLayer], calibration: Tensor, input_scale: float) -> list[IntegerLayer]:
@@ -144,48 +89,50 @@ def quantise(layers: Sequence[FloatLayer], calibration: Tensor, input_scale: flo
     calibration: [n, *in_shape] integers in -128 … 127, the network's input; the real input is `input_scale`
     times that. A layer's output scale is measured on what the integer layers before it give.
     """
-    x = calibration
-    scale_in = input_scale
+    outputs, scales = Outputs(layers, calibration), Scales(input_scale)
     quantised: list[IntegerLayer] = []
     for layer in layers:
-        weight, bias, scale_weight = _quantise_weights(layer, scale_in)
-        unscaled = IntegerLayer(layer, weight, bias, None, None)
+        x, skip = outputs.of(layer)
+        scale_in = scales.of(layer.source)
+        weight, bias, scale_weight = quantise_weights(layer, scale_in)
+        found = IntegerLayer(layer, weight, bias, None, None)
         if not layer.final:
+            accumulators = found.accumulate(x)
             scale_accumulator = scale_in * scale_weight
-            accumulators = unscaled.accumulate(x)
-            scale_out = _output_scale(accumulators, scale_accumulator, layer.relu)
-            multiplier, shift = _fixed_point(scale_accumulator / scale_out)
-            unscaled = replace(unscaled, multiplier=multiplier, shift=shift)
-            x = unscaled.requantise(accumulators)
-            scale_in = scale_out
-        quantised.append(unscaled)
+            scale_skip = None if layer.add is None else scales.of(layer.add)
+            scale_out = _output_scale(_real(accumulators, scale_accumulator, skip, scale_skip), layer.relu)
+            found = scaled(found, scale_accumulator, scale_skip, scale_out)
+            outputs.keep(layer, found.requantise(accumulators, skip))
+            scales.keep(layer.name, scale_out)
+        quantised.append(found)
     return quantised
 
 
-def evaluate(
-    layers: Sequence[IntegerLayer], x: Tensor, *, batch_size: int = 500, description: str | None = None
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Run the integer network on x [n, *in_shape] int8.
+class Scales:
+    """What one step of each layer's output is to the float network."""
 
-    With `description`, a progress bar is shown.
+    def __init__(self, input_scale: float) -> None:
+        self._before, self._of = input_scale, dict[str, float]()
 
-    Returns:
-        The last layer's output, flattened channel-first: [n, n_features] int8, or [n, n_classes] int32 logits
-        when it is final; and the non-zero multiply-accumulates [n, n_layers] int64.
+    def of(self, name: str | None) -> float:
+        return self._before if name is None else self._of[name]
+
+    def keep(self, name: str, scale: float) -> None:
+        self._before = self._of[name] = scale
+
+
+def scaled(layer: IntegerLayer, scale_accumulator: Real, scale_skip: float | None, scale_out: float) -> IntegerLayer:
+    """The layer with multipliers, shifts and the scale of its output.
+
+    scale_accumulator: [out], what one step of each accumulator is to the float network; scale_skip, scale_out: one
+    step of the layer that is added, and of the output.
     """
-    outputs: list[Tensor] = []
-    macs: list[Tensor] = []
-    batches = x.split(batch_size)
-    for batch in track(batches, description) if description else batches:
-        y = batch
-        counts = []
-        for layer in layers:
-            counts.append(layer.nonzero_macs(y))
-            accumulators = layer.accumulate(y)
-            y = accumulators if layer.shape.final else layer.requantise(accumulators)
-        outputs.append(y.flatten(1).to(torch.int32 if layers[-1].shape.final else torch.int8))
-        macs.append(torch.stack(counts, 1))
-    return torch.cat(outputs).numpy(), torch.cat(macs).numpy()
+    factor = scale_accumulator / scale_out
+    skip_factor = None if scale_skip is None else np.full_like(factor, scale_skip / scale_out)
+    largest = factor if skip_factor is None else np.maximum(factor, skip_factor)
+    shift = np.clip(MULTIPLIER_BITS - 1 - np.floor(np.log2(largest)), 1, MAX_SHIFT).astype(np.int64)
+    found = replace(layer, multiplier=_multiplier(factor, shift), shift=shift.astype(np.uint8), scale=scale_out)
+    return found if skip_factor is None else replace(found, skip_multiplier=_multiplier(skip_factor, shift))
 
 
 def to_arrays(layers: Sequence[IntegerLayer]) -> dict[str, npt.NDArray[Any]]:
@@ -194,9 +141,22 @@ def to_arrays(layers: Sequence[IntegerLayer]) -> dict[str, npt.NDArray[Any]]:
     for layer in layers:
         name = layer.shape.name
         arrays |= {f"{name}.weight": layer.weight, f"{name}.bias": layer.bias}
-        if layer.multiplier is not None and layer.shift is not None:
-            arrays |= {f"{name}.multiplier": layer.multiplier, f"{name}.shift": layer.shift}
+        for key, values in (
+            ("multiplier", layer.multiplier), ("shift", layer.shift), ("skip_multiplier", layer.skip_multiplier)
+        ):  # fmt: skip
+            arrays |= {} if values is None else {f"{name}.{key}": values}
     return arrays
+
+
+def from_arrays(shapes: Sequence[FloatLayer], arrays: Mapping[str, npt.NDArray[Any]]) -> list[IntegerLayer]:
+    """The layers that gave `arrays` (of `to_arrays`); shapes: the same layers, whose own weights are not looked at."""
+    return [_from_arrays(shape, arrays) for shape in shapes]
+
+
+def _from_arrays(shape: FloatLayer, arrays: Mapping[str, npt.NDArray[Any]]) -> IntegerLayer:
+    weight, bias = (arrays[f"{shape.name}.{key}"] for key in ("weight", "bias"))
+    multiplier, shift, skip = (arrays.get(f"{shape.name}.{key}") for key in ("multiplier", "shift", "skip_multiplier"))
+    return IntegerLayer(replace(shape, weight=torch.from_numpy(weight)), weight, bias, multiplier, shift, skip)
 
 
 def to_manifest(layer: FloatLayer) -> dict[str, Any]:
@@ -211,7 +171,7 @@ def to_manifest(layer: FloatLayer) -> dict[str, Any]:
             "relu": layer.relu,
         }
     channels, height, width = layer.in_shape
-    return {
+    entry = {
         "name": layer.name,
         "op": "conv",
         "in_channels": channels,
@@ -224,19 +184,17 @@ def to_manifest(layer: FloatLayer) -> dict[str, Any]:
         "relu": layer.relu,
         "max_pool": layer.max_pool,
     }
+    entry |= {} if layer.source is None else {"input_from": layer.source}
+    return entry if layer.add is None else {**entry, "add": layer.add}
 
 
-def _quantise_weights(
-    layer: FloatLayer, scale_in: float
-) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+def quantise_weights(layer: FloatLayer, scale_in: float) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], Real]:
     """int8 weights, int32 bias [out], and the weights' scale [out] (equal entries for a final layer)."""
     weight = layer.weight.double().numpy()
     bias = layer.bias.double().numpy()
     flat = np.abs(weight).reshape(len(weight), -1).max(axis=1)
     # A channel with (almost) no weights still needs a scale that lets its bias fit.
-    scale = np.maximum.reduce(
-        [flat / WEIGHT_MAX, np.abs(bias) / (scale_in * BIAS_MAX), np.full(len(bias), 1e-12)]
-    )
+    scale = np.maximum.reduce([flat / WEIGHT_MAX, np.abs(bias) / (scale_in * BIAS_MAX), np.full(len(bias), 1e-12)])
     if layer.final:
         scale = np.full(len(bias), scale.max())
     integer_weight = np.rint(weight / scale.reshape(-1, *[1] * (weight.ndim - 1))).astype(np.int8)
@@ -247,37 +205,34 @@ def _quantise_weights(
 
 def _check_accumulators(name: str, weight: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> None:
     """No input may overflow an int32 accumulator."""
-    worst = _largest_accumulator(weight, bias)
+    worst = largest_accumulator(weight, bias)
     if worst > INT32_MAX:
         raise RangeError(f"layer {name}: accumulators reach {worst}, need at most {INT32_MAX}")
 
 
-def _largest_accumulator(weight: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> int:
-    """The largest absolute value that any input can give an accumulator."""
-    sums = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(axis=1)
-    return int((sums * -ACTIVATION_MIN + np.abs(bias.astype(np.int64))).max())
-
-
-def _output_scale(accumulators: Tensor, scale: npt.NDArray[np.float64], relu: bool) -> float:
-    """Output scale of least squared error; the real output is accumulators [n, out, …] times scale [out]."""
+def _real(accumulators: Tensor, scale: Real, skip: Tensor | None, scale_skip: float | None) -> Tensor:
+    """[n, out, …] float64: what accumulators and the added layer's output together are to the float network."""
     real = accumulators * torch.from_numpy(scale).reshape(1, -1, *[1] * (accumulators.ndim - 2))
+    return real if skip is None or scale_skip is None else real + skip.double() * scale_skip
+
+
+def _output_scale(real: Tensor, relu: bool) -> float:
+    """Output scale of least squared error, of real outputs [n, out, …] before the ReLU."""
     real = real.clamp(min=0) if relu else real
     largest = max(float(real.abs().max()), 1e-12)
-    candidates = [
-        largest * (step + 1) / SCALE_CANDIDATES / ACTIVATION_MAX for step in range(SCALE_CANDIDATES)
-    ]
+    real = real.flatten()[:: real.numel() // SCALE_VALUES + 1].float()
+    candidates = [largest * (step + 1) / SCALE_CANDIDATES / ACTIVATION_MAX for step in range(SCALE_CANDIDATES)]
 
     def error(candidate: float) -> float:
-        rounded = (real / candidate).round().clamp(ACTIVATION_MIN, ACTIVATION_MAX) * candidate
-        return float(((real - rounded) ** 2).mean())
+        rounded = (real / candidate).round_().clamp_(ACTIVATION_MIN, ACTIVATION_MAX).mul_(candidate)
+        return float(rounded.sub_(real).square_().mean())
 
     return min(candidates, key=error)
 
 
-def _fixed_point(factor: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    """multiplier (int32) and shift (1 … 62) with multiplier / 2**shift nearest to factor, all [out]."""
-    shift = np.clip(30 - np.floor(np.log2(factor)), 1, MAX_SHIFT).astype(np.int64)
+def _multiplier(factor: Real, shift: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """multiplier (1 … 2**31 - 1) with multiplier / 2**shift nearest to factor, all [out]."""
     multiplier = np.rint(factor * np.exp2(shift))
     if multiplier.max() > INT32_MAX + 1:
         raise RangeError(f"a layer's scale change reaches {factor.max():.3g}, need less than 2**30")
-    return np.clip(multiplier, 1, INT32_MAX).astype(np.int32), shift.astype(np.uint8)
+    return np.clip(multiplier, 1, INT32_MAX).astype(np.int32)

@@ -12,8 +12,8 @@ from accelsim.train.save import save_workload
 from accelsim.workload import load_workload
 
 DESCRIPTION = (
-    "MNIST by the small int8 network that mnist_cascade falls back to, here for every image: two 3x3 convolutions "
-    "of stride 2 and a dense layer, 25,088 multiply-accumulates and 4,266 parameters."
+    "{title} by the small int8 network that {cascade} falls back to, here for every image: {layers} layers, {macs:,} "
+    "multiply-accumulates and {parameters:,} parameters."
 )
 
 
@@ -35,10 +35,16 @@ def extract_cnn(cascade: Path, out: Path) -> None:
     right = evaluation["features"].argmax(axis=1) == evaluation["labels"]
     entry = {
         "schema_version": 1,
-        "name": "mnist_cnn",
+        "name": manifest.name.replace("cascade", "cnn"),
         "kind": "cnn",
         "method": "softmax",
-        "description": DESCRIPTION,
+        "description": DESCRIPTION.format(
+            title=manifest.dataset.name,
+            cascade=manifest.name,
+            layers=len(source.cnn.layers),
+            macs=sum(layer.n_macs for layer in source.cnn.layers),
+            parameters=sum(model[f"{name}.{part}"].size for name in names for part in ("weight", "bias")),
+        ),
         "dataset": manifest.dataset.model_dump(),
         "training": {
             "command": "accelsim train mnist-cnn",

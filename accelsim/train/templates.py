@@ -1,71 +1,268 @@
-"""Binary features and one template a class: what the ACAM array stores.
+"""What the ACAM array stores, made from statistics of the features: levels, and one or more templates a class.
 
-Thresholds are the seed's mean threshold. A template bit is one rule of two, chosen on validation images:
+Thresholds (`threshold`), of each feature over all images:
 
-- `majority`: the bit that most of the class's training images have (0 on a tie);
-- `class_mean`: whether the class's mean feature lies above the threshold.
+- `mean` (the paper's), `median`, `percentile:p`: one threshold, binary features;
+- `quantile`: 2^bits levels that are equally frequent; `uniform`: levels of equal width from the least to the largest
+  value.
+
+Template rules, from the images of a class, or of one of its k-means clusters (of the levels) with several templates a
+class:
+
+| rule | matching | a cell matches |
+|---|---|---|
+| `majority` | feature count | the level that most images have (the lowest of several) |
+| `class_mean` | feature count | the level of the mean feature |
+| `spread` | window | the levels of the middle `WINDOW_SHARE` of the images |
+| `contrast` | window | the run of levels with the most above the mean template (the shortest, lowest of several) |
+
+*Source*: arXiv 2502.10089: mean and median threshold, feature count and window similarity, k-means with 2 and 3
+templates. Its formula of a binary template is not at hand, hence `majority` and `class_mean`; both window rules are
+ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.errors import RangeError
+
 Features = npt.NDArray[np.int8]
 Labels = npt.NDArray[np.uint8]
-Bits = npt.NDArray[np.uint8]
+Levels = npt.NDArray[np.uint8]
 Thresholds = npt.NDArray[np.int16]
+Ints = npt.NDArray[np.int64]
+Real = npt.NDArray[np.float64]
+
+MAX_BITS = 4
+WINDOW_SHARE = 0.7
+"""Of 0.5, 0.6, 0.7, 0.8 and 0.9 of a class's images; a window of all of them would match nearly everything."""
+
+MATCHING = {"majority": "feature_count", "class_mean": "feature_count", "spread": "window", "contrast": "window"}
+"""How rows are compared under each rule."""
 
 
-def mean_thresholds(features: Features) -> Thresholds:
-    """Each feature's mean over the images [n, n_features]: [n_features] int16.
+@dataclass(frozen=True)
+class TemplateOptions:
+    """How thresholds and templates are made; the words are those of the module's docstring.
+
+    Attributes:
+        bits: of a feature's level, 1 to 4; `mean`, `median` and `percentile:p` need 1.
+    """
+
+    threshold: str = "mean"
+    rule: str = "majority"
+    per_class: int = 1
+    bits: int = 1
+
+    def __post_init__(self) -> None:
+        if self.rule not in MATCHING:
+            raise RangeError(f'template rule: got "{self.rule}", need one of {", ".join(MATCHING)}')
+        if not 1 <= self.bits <= MAX_BITS:
+            raise RangeError(f"feature bits: got {self.bits}, need 1 to {MAX_BITS}")
+        if self.per_class < 1:
+            raise RangeError(f"templates a class: got {self.per_class}, need at least 1")
+
+
+@dataclass(frozen=True)
+class Templates:
+    """The arrays of docs/workload-format.md, and what the array answers with them.
+
+    Attributes:
+        thresholds: [n_features, n_levels - 1], ascending.
+        low, high: first and last matching level, [n_rows, n_features].
+        row_class: [n_rows].
+    """
+
+    thresholds: Thresholds
+    low: Levels
+    high: Levels
+    row_class: npt.NDArray[np.uint8]
+
+    @property
+    def n_levels(self) -> int:
+        return int(self.thresholds.shape[1]) + 1
+
+    def counts(self, features: Features) -> Ints:
+        """Matching cells [n, n_rows]."""
+        levels = to_levels(features, self.thresholds)
+        rows = [((levels >= low) & (levels <= high)).sum(axis=1) for low, high in zip(self.low, self.high, strict=True)]
+        return np.stack(rows, axis=1).astype(np.int64)
+
+    def classes(self, features: Features) -> npt.NDArray[np.uint8]:
+        """[n]: of the row with the most matching cells, the lowest row on a tie."""
+        found: npt.NDArray[np.uint8] = self.row_class[self.counts(features).argmax(axis=1)]
+        return found
+
+    def accuracy(self, features: Features, labels: Labels) -> float:
+        return float((self.classes(features) == labels).mean())
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Their entries of model.safetensors."""
+        return {
+            "thresholds": self.thresholds,
+            "template_low": self.low,
+            "template_high": self.high,
+            "row_class": self.row_class,
+        }
+
+    def manifest(self, n_classes: int) -> dict[str, int]:
+        """`acam` of the manifest."""
+        n_rows, n_features = self.low.shape
+        return {"n_features": n_features, "n_rows": n_rows, "n_classes": n_classes, "feature_levels": self.n_levels}
+
+
+def to_levels(features: npt.NDArray[Any], thresholds: Thresholds) -> Levels:
+    """[n, n_features] uint8: how many of its thresholds each feature exceeds."""
+    levels = np.zeros(features.shape, dtype=np.uint8)
+    for threshold in thresholds.T:
+        levels += features > threshold
+    return levels
+
+
+def make_thresholds(features: Features, threshold: str, bits: int) -> Thresholds:
+    """[n_features, 2^bits - 1] by the rule named `threshold`.
 
     Rounded down, which is exact: an integer exceeds a number when it exceeds that number's floor.
+
+    Raises:
+        RangeError: if there is no such rule, or it is one for binary features and `bits` is more.
     """
-    floors: Thresholds = (features.sum(axis=0, dtype=np.int64) // len(features)).astype(np.int16)
-    return floors
+    if threshold in _CUTS:
+        return _floors(_CUTS[threshold](features, bits))
+    name, _, share = threshold.partition(":")
+    found = {"mean": None, "median": 50.0, "percentile": _percentage(share)}
+    if name not in found or (name != "percentile" and share):
+        need = f"mean, median, percentile:p, {', '.join(_CUTS)}"
+        raise RangeError(f'threshold: got "{threshold}", need one of {need}')
+    if bits > 1:
+        raise RangeError(f'threshold: got "{threshold}" for {bits} bits, need {" or ".join(_CUTS)}')
+    at = found[name]
+    cuts = features.sum(axis=0, dtype=np.int64) / len(features) if at is None else np.percentile(features, at, axis=0)
+    return _floors(cuts[:, np.newaxis])
 
 
-def binarise(features: Features, thresholds: Thresholds) -> Bits:
-    """[n, n_features] int8 -> bits [n, n_features] uint8."""
-    return (features > thresholds).astype(np.uint8)
+def make_templates(
+    features: Features, labels: Labels, options: TemplateOptions, n_classes: int, seed: int = 0
+) -> Templates:
+    """Thresholds and templates from the features [n, n_features] of fitted images; rows class by class."""
+    thresholds = make_thresholds(features, options.threshold, options.bits)
+    levels = to_levels(features, thresholds)
+    rows = cluster(levels, labels, n_classes, options.per_class, seed)
+    groups = [rows == row for row in range(n_classes * options.per_class)]
+    if options.rule == "class_mean":
+        low = high = to_levels(np.stack([_mean(features[group]) for group in groups]), thresholds).astype(np.int64)
+    else:
+        shares = np.stack([_shares(levels[group], 2**options.bits) for group in groups])
+        low, high = _RULES[options.rule](shares)
+    row_class = np.repeat(np.arange(n_classes), options.per_class).astype(np.uint8)
+    return Templates(thresholds, low.astype(np.uint8), high.astype(np.uint8), row_class)
 
 
-def majority_templates(features: Features, labels: Labels, thresholds: Thresholds, n_classes: int) -> Bits:
-    """[n_classes, n_features] uint8, row = class."""
-    bits = binarise(features, thresholds)
-    shares = np.stack([bits[labels == c].mean(axis=0) for c in range(n_classes)])
-    return (shares > 0.5).astype(np.uint8)
+def best_templates(
+    fitted: tuple[Features, Labels],
+    unseen: tuple[Features, Labels],
+    candidates: Iterable[TemplateOptions],
+    n_classes: int,
+    seed: int = 0,
+) -> tuple[TemplateOptions, Templates, float]:
+    """Those of the candidates, made from fitted images, that are best on unseen ones, and their accuracy there."""
+    made = [(options, make_templates(*fitted, options, n_classes, seed)) for options in candidates]
+    scored = [(options, templates, templates.accuracy(*unseen)) for options, templates in made]
+    return max(scored, key=lambda one: one[2])
 
 
-def class_mean_templates(features: Features, labels: Labels, thresholds: Thresholds, n_classes: int) -> Bits:
-    """[n_classes, n_features] uint8, row = class."""
-    sums = np.stack([features[labels == c].sum(axis=0, dtype=np.int64) for c in range(n_classes)])
-    counts = np.array([np.sum(labels == c) for c in range(n_classes)])
-    above: Bits = (sums > thresholds.astype(np.int64) * counts[:, None]).astype(np.uint8)
-    return above
+def cluster(levels: npt.NDArray[Any], labels: npt.NDArray[Any], n_classes: int, per_class: int, seed: int) -> Ints:
+    """Row [n] of each image: class x per_class + its k-means cluster (of `per_class`) among the images of its class."""
+    rows = labels.astype(np.int64) * per_class
+    if per_class == 1:
+        return rows
+    from sklearn.cluster import KMeans
+
+    for c in range(n_classes):
+        members = np.flatnonzero(labels == c)
+        kmeans = KMeans(per_class, n_init=4, random_state=seed)
+        rows[members] += kmeans.fit_predict(levels[members].astype(np.float32))
+    return rows
 
 
-TEMPLATE_RULES: dict[str, Callable[[Features, Labels, Thresholds, int], Bits]] = {
-    "majority": majority_templates,
-    "class_mean": class_mean_templates,
+def best_runs(excess: Real) -> tuple[Ints, Ints]:
+    """First and last level of the run with the largest sum, the shortest and lowest of several.
+
+    excess: [n_rows, n_features, n_levels] -> [n_rows, n_features] each.
+    """
+    n_levels = excess.shape[2]
+    runs = sorted((length, first) for first in range(n_levels) for length in range(1, n_levels - first + 1))
+    sums = np.pad(excess.cumsum(axis=2), ((0, 0), (0, 0), (1, 0)))
+    best = np.stack([sums[..., first + length] - sums[..., first] for length, first in runs]).argmax(axis=0)
+    low = np.array([first for _, first in runs])[best]
+    high = np.array([first + length - 1 for length, first in runs])[best]
+    return low, high
+
+
+def _percentage(share: str) -> float:
+    try:
+        at = float(share or 50)
+    except ValueError:
+        at = np.nan
+    if not 0 <= at <= 100:
+        raise RangeError(f'threshold: got percentile "{share}", need a number from 0 to 100')
+    return at
+
+
+def _quantiles(features: Features, bits: int) -> Real:
+    return np.asarray(np.percentile(features, 100 * np.arange(1, 2**bits) / 2**bits, axis=0)).T
+
+
+def _uniform(features: Features, bits: int) -> Real:
+    least, largest = (end(axis=0).astype(np.float64)[:, np.newaxis] for end in (features.min, features.max))
+    cuts: Real = least + (largest - least) * np.arange(1, 2**bits) / 2**bits
+    return cuts
+
+
+_CUTS: dict[str, Callable[[Features, int], Real]] = {"quantile": _quantiles, "uniform": _uniform}
+
+
+def _floors(cuts: Real) -> Thresholds:
+    return np.floor(cuts).astype(np.int16)
+
+
+def _mean(features: Features) -> npt.NDArray[np.float64]:
+    mean: Real = features.sum(axis=0, dtype=np.int64) / max(1, len(features))
+    return mean
+
+
+def _shares(levels: Levels, n_levels: int) -> Real:
+    """[n_features, n_levels]: share of the images that have each level."""
+    counts = np.stack([(levels == level).sum(axis=0) for level in range(n_levels)], axis=1)
+    return counts / max(1, len(levels))
+
+
+def _majority(shares: Real) -> tuple[Ints, Ints]:
+    level = shares.argmax(axis=2)
+    return level, level
+
+
+def _spread(shares: Real) -> tuple[Ints, Ints]:
+    below = shares.cumsum(axis=2)
+    outside = (1 - WINDOW_SHARE) / 2
+    low = (below <= outside).sum(axis=2)
+    high = (below < 1 - outside - 1e-9).sum(axis=2)
+    last = shares.shape[2] - 1
+    return np.minimum(low, last), np.clip(high, low, last)
+
+
+def _contrast(shares: Real) -> tuple[Ints, Ints]:
+    return best_runs(shares - shares.mean(axis=0))
+
+
+_RULES: dict[str, Callable[[Real], tuple[Ints, Ints]]] = {
+    "majority": _majority,
+    "spread": _spread,
+    "contrast": _contrast,
 }
-
-
-def match(bits: Bits, templates: Bits) -> npt.NDArray[np.int64]:
-    """Matching cells of each row: bits [n, n_features], templates [n_rows, n_features] -> [n, n_rows] int64.
-
-    The row of an image is the argmax, lowest row on a tie (as numpy's argmax).
-    """
-    # Sums of at most n_features ones: exact in float32, which has a fast product.
-    ones = bits.astype(np.float32)
-    rows = templates.astype(np.float32)
-    matching: npt.NDArray[np.int64] = (ones @ rows.T + (1 - ones) @ (1 - rows).T).astype(np.int64)
-    return matching
-
-
-def accuracy(features: Features, labels: Labels, thresholds: Thresholds, templates: Bits) -> float:
-    """Fraction of images whose best row is their class (one row a class)."""
-    return float((match(binarise(features, thresholds), templates).argmax(axis=1) == labels).mean())

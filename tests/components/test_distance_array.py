@@ -160,10 +160,50 @@ def test_a_part_of_a_split_leaves_its_columns_empty():
     assert thermometer.cell_weights.tolist() == [1] * 49
 
 
+def test_a_location_has_a_split_of_its_own():
+    """Bits of 16, 8, 4, 2 and 1 in 8, 4, 2, 1 and 1 columns: both coordinates fill an array of 32 columns."""
+    layout = split_layout(make(), 96, 2, 64, 10)
+    assert (layout.n_splits, layout.n_columns, layout.n_cells) == (3 + 2 + 1, 170, 160 + 32)
+    assert passes(make(), layout) == 2  # of five arrays
+    assert layout.split_of_array.tolist() == [0, 1, 2, 3, 4, 5]
+    assert layout.cell_weights[160:].tolist() == 2 * ([2] * 15 + [1])
+    assert layout.cell_places[160:].tolist() == list(range(5 * 32, 6 * 32))
+    six = split_layout(make(), 96, 2, 64, 12)
+    assert (six.n_splits, len(six.arrays_of_split)) == (3 + 2 + 2, 6)
+
+
+@given(st.sampled_from(METRICS), st.integers(1, 8), st.integers(0, 40), st.integers(0, 99))
+def test_distances_of_locations(metric, bits, hidden_bits, seed):
+    """The last split holds by what coordinates differ, bit by bit or (manhattan) as numbers; cells add up to it."""
+    layout = split_layout(make(metric=metric), 8, 2, hidden_bits, 2 * bits)
+    query, keys = some_bits(2, layout.n_columns, seed=seed), some_bits(2, 3, layout.n_columns, seed=seed + 1)
+    found = distances(layout, query, keys)
+    cells = cell_bits(layout, query)[:, None] != cell_bits(layout, keys)
+    toggles = query_toggles(layout, query, keys[:, 0])
+    for i, k in np.ndindex(2, 3):
+        pairs = zip(_coordinates(query[i], bits), _coordinates(keys[i, k], bits), strict=True)
+        assert found[i, k, -1] == sum(abs(a - b) if metric == "manhattan" else a ^ b for a, b in pairs)
+        per_cell = np.bincount(layout.cell_splits, layout.cell_weights * cells[i, k], len(layout.arrays_of_split))
+        np.testing.assert_array_equal(found[i, k], per_cell)
+    np.testing.assert_array_equal(toggles, cells[:, 0].sum(axis=1))
+
+
+def _coordinates(columns, bits):
+    """Row and column at the end of a query or key."""
+    return [int("".join(map(str, columns[i:][:bits])), 2) for i in (len(columns) - 2 * bits, len(columns) - bits)]
+
+
+@pytest.mark.parametrize("location_bits", [-2, 3, 18])
+def test_wrong_location(location_bits):
+    with pytest.raises(RangeError, match=f"got {location_bits} location bits, need two coordinates of 0 to 8"):
+        split_layout(make(), 96, 2, 64, location_bits)
+
+
 def test_thermometer_cells_count_up_to_the_level():
     layout = split_layout(make(metric="manhattan"), 8, 2, 1)
     bits = np.array([[0, 0, 0, 1, 1, 0, 1, 1, 1]], np.uint8)  # levels 0, 1, 2, 3 and a hidden 1
     assert cell_bits(layout, bits).tolist() == [[0, 0, 0, 1, 0, 0, 1, 1, 0, 1, 1, 1, 1]]
+
 
 def test_compare_energy_and_cycles_by_hand():
     """Three keys, then none, of 160 columns = 5 splits."""

@@ -13,8 +13,10 @@ from accelsim.components.glimpse_extractor import (
     GlimpseExtractorSpec,
     GlimpseGeometry,
     Patch,
+    centre,
     costs,
     extract,
+    moved,
     query_bits,
 )
 from accelsim.errors import RangeError
@@ -122,6 +124,27 @@ def test_patch_outside_the_image_reads_nothing():
     geometry = GlimpseGeometry(4, 4, 2, (0, 1), (Patch(10, 10, 1),), 8)
     assert costs(make(), geometry) == (0, 0, 0, 8, 0)
     np.testing.assert_array_equal(extract(make(), geometry, images(1, 4, 4), DRAWS).y, [[1, 1, 1, 1]])
+
+
+@given(st.integers(1, 4096), st.integers(1, 8))
+def test_codes_stand_for_the_middles_of_equal_shares(side, code_bits):
+    shares = [Fraction(side * (2 * code + 1), 2 * 2**code_bits) for code in range(2**code_bits)]
+    assert [centre(code, side, code_bits) for code in range(2**code_bits)] == [int(middle) for middle in shares]
+
+
+def test_five_bits_on_28_pixels():
+    """The corners' codes are the corner pixels; the middle of the image lies between two codes."""
+    assert [centre(code, 28, 5) for code in (0, 1, 15, 16, 31)] == [0, 1, 13, 14, 27]
+
+
+def test_a_moved_glimpse_costs_what_lies_within_the_image():
+    """A patch of 4 x 4 pixels around a centre: whole inside, a quarter of it at a corner."""
+    around = GlimpseGeometry(28, 28, 4, (64, 128, 192), (Patch(-2, -2, 1), Patch(-8, -8, 4)), 8)
+    inside, corner = moved(around, 14, 14), moved(around, 0, 0)
+    assert inside.patches == (Patch(12, 12, 1), Patch(6, 6, 4))
+    assert costs(make(), inside)[1:3] == (16 + 256, 16 * 15)
+    assert costs(make(), corner)[1:3] == (4 + 64, 4 * 15)
+    assert costs(make(), corner).comparisons == costs(make(), inside).comparisons == 2 * 16 * 3
 
 
 def test_counts_depend_on_the_geometry_alone_and_not_on_the_block():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
 
-from accelsim.components.vote import VOTE, Ballot, VoteSpec, accumulate, decide
+from accelsim.components.vote import VOTE, Ballot, VoteSpec, accumulate, decide, decide_by_margin
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
 
@@ -72,6 +72,35 @@ def test_last_takes_the_first_table_and_costs_nothing():
     for result in (taken, decided):
         assert not result.extra_cycles.any()
         assert not np.concatenate(list(result.activity.values())).any()
+
+
+@given(arrays(np.int64, (4, 5), elements=st.integers(-9, 9)), st.integers(1, 9))
+def test_the_lead_is_that_of_the_largest_over_the_second_largest(sums, margin):
+    lead = decide_by_margin(make(), margin, sums, DRAWS).y
+    plain = decide(make(), "vote", sums, DRAWS).y
+    for i, row in enumerate(sums.tolist()):
+        *_, second, largest = sorted(row)
+        assert lead.trusted[i] == (largest - second >= margin)
+        assert not (lead.trusted[i] and lead.verdict.tied[i])
+    np.testing.assert_array_equal(lead.verdict.winner, plain.winner)
+    np.testing.assert_array_equal(lead.verdict.tied, plain.tied)
+
+
+def test_energy_and_cycles_of_the_margin_by_hand():
+    """Of ten sums nine comparisons find the largest, eight the second; the margin is added to it, and one compares."""
+    spec = make()
+    decided = decide_by_margin(spec, 3, np.arange(20, dtype=np.int64).reshape(2, 10), DRAWS)
+    assert decided.activity["compare"].tolist() == [9 + 8 + 1] * 2
+    assert decided.activity["add"].tolist() == [1, 1]
+    assert VOTE.ops["decide"].latency(spec).in_cycles(10**9) + decided.extra_cycles[0] == 1 + 9 + 8 + 1 + 1
+    pair = decide_by_margin(spec, 3, np.array([[4, 1], [3, 1]]), DRAWS)
+    assert pair.y.trusted.tolist() == [True, False]
+    assert pair.activity["compare"].tolist() == [2, 2]
+
+
+def test_a_margin_needs_two_classes():
+    with pytest.raises(RangeError, match="got 1 class, need at least 2 for a margin"):
+        decide_by_margin(make(), 3, np.ones((2, 1), dtype=np.int64), DRAWS)
 
 
 def test_too_many_classes():

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tests.workload.parts import Array, Built
+from tests.workload.table_parts import location_columns, moved
 
 SPLIT = 32  # columns of a split
 
@@ -44,10 +45,14 @@ def glimpses(built: Built, number: int) -> list[Glimpse]:
     patch_bits = len(mbi["glimpses"][0]) * mbi["patch_size"] ** 2 * mbi["pixel_bits"]
     width = mbi["hidden_bits"] // mbi["n_tables"]
     hidden = np.unpackbits(model["hidden_init"], count=mbi["hidden_bits"])
-    previous = np.zeros(patch_bits + mbi["hidden_bits"], dtype=np.uint8)
+    previous = np.zeros(patch_bits + mbi["hidden_bits"] + location_columns(mbi), dtype=np.uint8)
     found = []
     for g, packed in enumerate(built.evaluation["patches"][number]):
         query = np.concatenate([np.unpackbits(packed, count=patch_bits), hidden])
+        if location_columns(mbi):
+            codes = built.evaluation["locations"][number, g]
+            digits = [f"{code:08b}"[-mbi["location_bits"] :] for code in codes.tolist()]
+            query = np.concatenate([query, np.array([int(bit) for bit in "".join(digits)], dtype=np.uint8)])
         nodes, rows, distance, tied = [], [], 0, False
         for root in model["roots"][g]:
             node = int(root)
@@ -71,34 +76,50 @@ def looked_up(built: Built, found: Sequence[Glimpse]) -> Answer:
     tied = any(glimpse.tied for glimpse in found)
     if built.manifest["mbi"]["decision"] == "last":
         return Answer(int(built.model["value_class"][found[-1].rows[0]]), tied)
-    rows = [row for glimpse in found for row in glimpse.rows]
-    votes = built.model["value_votes"][rows].sum(axis=0, dtype=np.int64).tolist()
+    votes = _votes(built, found)
     return Answer(votes.index(max(votes)), tied or votes.count(max(votes)) > 1)
 
 
+def _votes(built: Built, found: Sequence[Glimpse]) -> list[int]:
+    """Sums of the winners' votes, a class each."""
+    rows = [row for glimpse in found for row in glimpse.rows]
+    votes: list[int] = built.model["value_votes"][rows].sum(axis=0, dtype=np.int64).tolist()
+    return votes
+
+
 def _levels(mbi: dict[str, int], bits: Array) -> Array:
-    """Pixels of the patch part and bits of the hidden part, one number each."""
-    cut = len(bits) - mbi["hidden_bits"]
+    """Pixels of the patch part, bits of the hidden part and coordinates of the location part, one number each."""
+    n_location = location_columns(mbi)
+    cut, end = len(bits) - mbi["hidden_bits"] - n_location, len(bits) - n_location
     pixels = bits[:cut].reshape(-1, mbi["pixel_bits"]) @ 2 ** np.arange(mbi["pixel_bits"])[::-1]
-    return np.concatenate([pixels, bits[cut:]]).astype(np.int64)
+    coordinates = bits[end:].reshape(2, -1) @ 2 ** np.arange(n_location // 2)[::-1]
+    return np.concatenate([pixels, bits[cut:end], coordinates[: n_location and 2]]).astype(np.int64)
 
 
 def _distance(mbi: dict[str, int], query: Array, key: Array, weights: Array) -> int:
-    n_hidden, pixel_bits = mbi["hidden_bits"], mbi["pixel_bits"]
-    n_patch = len(query) - n_hidden
+    n_hidden, pixel_bits, n_location = mbi["hidden_bits"], mbi["pixel_bits"], location_columns(mbi)
+    n_patch = len(query) - n_hidden - n_location
     split = [c // SPLIT for c in range(n_patch)] + [ceil(n_patch / SPLIT) + h // SPLIT for h in range(n_hidden)]
+    last = split[-1] + 1
     if mbi["metric"] == "manhattan":
         difference = np.abs(_levels(mbi, query) - _levels(mbi, key))
-        split = split[:n_patch:pixel_bits] + split[n_patch:]
+        split = split[:n_patch:pixel_bits] + split[n_patch:] + [last] * (2 if n_location else 0)
         return int((difference * weights[split]).sum())
     significance = [2 ** (pixel_bits - 1 - c % pixel_bits) for c in range(n_patch)] + [1] * n_hidden
-    return int(((query != key) * np.array(significance) * weights[split]).sum())
+    significance += _location_significance(mbi)
+    return int(((query != key) * np.array(significance) * weights[split + [last] * n_location]).sum())
+
+
+def _location_significance(mbi: dict[str, int]) -> list[int]:
+    return [2**j for j in reversed(range(location_columns(mbi) // 2))] * 2
 
 
 def _toggles(mbi: dict[str, int], query: Array, previous: Array) -> int:
     if mbi["metric"] == "manhattan":  # thermometer columns
         return int(np.abs(_levels(mbi, query) - _levels(mbi, previous)).sum())
-    return int((query != previous).sum())
+    # A bit of a location that counts 4, 8, … is stored in 2, 4, … columns that count 2 each.
+    columns = [max(count // 2, 1) for count in _location_significance(mbi)]
+    return int(((query != previous) * np.array([1] * (len(query) - len(columns)) + columns)).sum())
 
 
 class Pixels(NamedTuple):
@@ -109,12 +130,13 @@ class Pixels(NamedTuple):
     comparisons: int
 
 
-def pixels(built: Built, glimpse: int, pixels_per_word: int) -> Pixels:
-    """Goes through a glimpse pixel by pixel; outside the image nothing is read or added."""
+def pixels(built: Built, number: int, glimpse: int, pixels_per_word: int) -> Pixels:
+    """Goes through a glimpse of an input pixel by pixel; outside the image nothing is read or added."""
     mbi = built.manifest["mbi"]
+    location = built.evaluation["locations"][number, glimpse] if "locations" in mbi else np.zeros(2)
     inside = {(row, col) for row in range(mbi["image"]["height"]) for col in range(mbi["image"]["width"])}
     words = adds = comparisons = 0
-    for patch in mbi["glimpses"][glimpse]:
+    for patch in moved(mbi["glimpses"][glimpse], mbi, location):
         side, pool = range(mbi["patch_size"]), range(patch["pool"])
         touched = set()
         for i, j in ((i, j) for i in side for j in side):
@@ -149,6 +171,9 @@ def matched(built: Built, number: int) -> Matched:
 
 def entered(built: Built, number: int) -> tuple[int, bool]:
     """Glimpses that an input enters, and whether it is far."""
+    if "margin" in built.manifest["cascade"]:
+        *_, second, largest = sorted(_votes(built, glimpses(built, number)))
+        return len(built.manifest["mbi"]["glimpses"]), largest - second < built.manifest["cascade"]["margin"]
     limits, found = built.manifest["cascade"]["thresholds"], glimpses(built, number)
     far = [glimpse.distance > limit for glimpse, limit in zip(found, limits, strict=True)]
     stops = any(far) and built.manifest["cascade"]["abort"] == "first_far"

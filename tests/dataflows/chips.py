@@ -81,7 +81,9 @@ CNN: dict[str, dict[str, Any]] = {
         clock_pj_per_pe=1.5,
         clock_gated=False,
     ),
-    "post": _instance("post_unit", lanes=2, pipeline_cycles=2, requantise_pj=0.13, pool_pj=0.03, clock_pj=0.5),
+    "post": _instance(
+        "post_unit", lanes=2, pipeline_cycles=2, requantise_pj=0.13, pool_pj=0.03, add_pj=0.041, clock_pj=0.5
+    ),
 }
 
 BACK: dict[str, dict[str, Any]] = {

@@ -10,6 +10,7 @@ from math import ceil
 
 from tests.dataflows import by_hand
 from tests.workload.parts import Built
+from tests.workload.table_parts import location_columns
 
 Hand = Counter[str]  # "instance.action@phase" → count of one input
 
@@ -93,17 +94,18 @@ def lookups(built: Built, number: int, entered: int, arrays: int = 2, passes: in
     """`entered` glimpses of resident tables, two conversions an array; a key fills `arrays`, compared in `passes`."""
     mbi = built.manifest["mbi"]
     patch_bits = len(mbi["glimpses"][0]) * mbi["patch_size"] ** 2 * mbi["pixel_bits"]
+    key_bits = patch_bits + mbi["hidden_bits"] + location_columns(mbi)
     hand = Hand()
     for g, found in enumerate(by_hand.glimpses(built, number)[:entered]):
-        keys, pixels = sum(found.nodes), by_hand.pixels(built, g, 64 // 8)
+        keys, pixels = sum(found.nodes), by_hand.pixels(built, number, g, 64 // 8)
         counts = {
             "pixels.read": pixels.words,
             "extractor.add": pixels.adds,
             "extractor.quantise": pixels.comparisons,
             "controller.node": len(found.nodes),
             "controller.descriptor_read": len(found.nodes),
-            "controller.level_shift": len(found.nodes) * (patch_bits + mbi["hidden_bits"]),
-            "controller.query_bit": patch_bits + mbi["hidden_bits"],  # the register is loaded once a glimpse
+            "controller.level_shift": len(found.nodes) * key_bits,
+            "controller.query_bit": key_bits,  # the register is loaded once a glimpse
             "arrays.query_toggle": found.toggles,
             "arrays.compare": keys * arrays,
             "arrays.precharge": keys * arrays,
@@ -149,15 +151,21 @@ def dense(built: Built, number: int, phase: str) -> Hand:
 
 
 DECIDED = Hand({"vote.compare@decide": 3 - 1})  # three classes
+# The largest of three sums, the second largest, and the margin: added to that one, and compared.
+BY_MARGIN = Hand({"vote.compare@decide": (3 - 1) + (3 - 2) + 1, "vote.add@decide": 1})
 
 
 def cascade(built: Built, number: int) -> Hand:
     """Lookups with a comparison of each glimpse's distance, and what a far input adds: all of the CNN."""
     n_glimpses, far = by_hand.entered(built, number)
     hand = admitted("pixels", 4, 4) + lookups(built, number, n_glimpses)  # four image rows, a word each
-    hand.update({f"scan.compare@glimpse{g + 1}": 1 for g in range(n_glimpses)})
+    by_margin = "margin" in built.manifest["cascade"]
+    if by_margin:
+        hand += BY_MARGIN
+    else:
+        hand.update({f"scan.compare@glimpse{g + 1}": 1 for g in range(n_glimpses)})
     if not far:
-        return hand + DECIDED
+        return hand if by_margin else hand + DECIDED
     hand.update({"pixels.read@fallback": 4, "buffer.write@fallback": ceil(16 * 8 / 64)})
     hand.update(conv(built, number, 4))
     if built.manifest["cnn"]["head"] == "acam":

@@ -24,7 +24,7 @@ from tests.workload import builders
 from tests.workload.parts import Array, Built
 
 N = 300  # a whole block, and a part of a second one
-KINDS = ("hybrid", "mbi", "cascade", "cascade with acam")
+KINDS = ("hybrid", "mbi", "cascade", "cascade with acam", "mbi with learned locations", "cascade by margin")
 ALONE = (0, 130, 255, 256, 299)
 LOOKUP: dict[str, Any] = {"side": 6, "n_glimpses": 2, "hidden_bits": 8, "n_tables": 2, "branches": 3, "depth": 2}
 
@@ -38,6 +38,8 @@ def built() -> dict[str, Built]:
         "mbi": builders.mbi(2, n_inputs=N, **LOOKUP),
         "cascade": builders.cascade(2, n_inputs=N, **cascade),
         "cascade with acam": builders.cascade(2, n_inputs=N, **cascade, head="acam", abort="after_all"),
+        "mbi with learned locations": builders.mbi(2, n_inputs=N, **LOOKUP, location_bits=3),
+        "cascade by margin": builders.cascade(2, n_inputs=N, **cascade, margin=2),
     }
     for kind in KINDS[1:]:
         parts[kind].model["value_votes"] %= 3

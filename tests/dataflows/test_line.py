@@ -72,7 +72,10 @@ WORKLOADS: list[tuple[str, dict[str, Any]]] = [
     ("mbi", {"metric": "manhattan", "depth": 2}),
     ("mbi", {"n_glimpses": 1, "n_patches": 3, "hidden_bits": 33}),
     ("mbi", {"pixel_bits": 1}),
+    ("mbi", {"location_bits": 4, "n_patches": 1}),
+    ("mbi", {"location_bits": 6, "n_patches": 1, "depth": 2}),
     ("cascade", {}),
+    ("cascade", {"margin": 4}),
     ("cascade", {"abort": "after_all", "depth": 2}),
     ("cascade", {"head": "acam"}),
 ]

@@ -18,19 +18,20 @@ from accelsim.run import ChipRun, RunOptions, simulate
 from accelsim.workload import Workload, load_workload
 from tests.dataflows import chips
 from tests.dataflows.test_row_stationary import write_layer
-from tests.workload import builders
+from tests.workload import builders, residual_parts
 
 KINDS = ("hybrid", "mbi", "cascade", "hybrid_digital", "cascade_digital", "cnn", "row_stationary")
+RESIDUAL = (residual_parts.conv("stem", 4, stride=2), residual_parts.conv("res", 4, add="stem", max_pool=2))
 MBI_CHIP: dict[str, Any] = {"arrays": {"n_splits": 2, "count": 512}}
 
 
 @pytest.fixture(scope="module")
 def workloads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workload]:
     folder = tmp_path_factory.mktemp("workloads")
-    builders.write_hybrid(folder / "hybrid", n_inputs=6, max_pool=2)
+    for kind in ("hybrid", "cnn"):
+        builders.write_folder(folder / kind, residual_parts.network(0, RESIDUAL, n_inputs=6, kind=kind))
     builders.write_mbi(folder / "mbi", n_inputs=6, depth=2)
     builders.write_cascade(folder / "cascade", n_inputs=12, head="acam", seed=5)
-    builders.write_cnn(folder / "cnn", n_inputs=6, max_pool=2)
     write_layer(folder / "row_stationary")
     return {kind: load_workload(folder / kind.removesuffix("_digital")) for kind in KINDS}
 
@@ -89,9 +90,10 @@ def test_a_unit_energy_moves_the_total_by_its_count(
             assert all(after[site] == before[site] for site in before if site not in mine)
             counted |= {(instance, field)} if count else set()
         missing = set(unit_energies(kind)) - counted
-        # A read-out either steps or decides; the cascade's CNN does not pool (the others do), and logits are not added.
+        # A read-out either steps or decides; the cascade's CNN neither pools nor adds (the others do); logits are
+        # not added.
         other_readout = ("wta", "ramp_step_pj" if readout == "analog_wta" else "decide_pj")
-        unused = {("post", "pool_pj")} if kind.startswith("cascade") else set()
+        unused = {("post", "pool_pj"), ("post", "add_pj")} if kind.startswith("cascade") else set()
         unused |= {("vote", "add_pj")} if kind == "cnn" else set()
         assert missing == {other_readout} & set(unit_energies(kind)) | unused
 

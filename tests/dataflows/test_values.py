@@ -26,12 +26,25 @@ MBI: list[dict[str, Any]] = [
     {"depth": 2, "n_tables": 2},
     {"metric": "manhattan"},
     {"n_glimpses": 1, "n_patches": 3, "hidden_bits": 33},
+    *(
+        {**sizes, "location_bits": bits, "location_weighted": weighted, "n_inputs": 24}
+        for weighted in (True, False)
+        for bits, sizes in (
+            (2, {}),
+            (5, {"depth": 3, "n_tables": 1, "decision": "last"}),
+            (4, {"depth": 2, "n_tables": 2, "metric": "manhattan"}),
+            (6, {"n_patches": 3, "hidden_bits": 36}),
+        )
+    ),
 ]
 CASCADE: list[dict[str, Any]] = [
     {"n_inputs": 24},
     {"n_inputs": 24, "abort": "after_all"},
     {"n_inputs": 24, "head": "acam"},
     {"n_inputs": 24, "head": "acam", "abort": "after_all", "depth": 2},
+    {"n_inputs": 24, "margin": 4},
+    {"n_inputs": 24, "margin": 4, "head": "acam", "depth": 2, "n_tables": 1, "location_bits": 3},
+    {"n_inputs": 24, "location_bits": 3},
 ]
 
 CNN: list[dict[str, Any]] = [{}, {"channels": (4, 3, 2), "max_pool": 2, "n_classes": 7, "n_inputs": 20}]
@@ -42,7 +55,8 @@ def chip_changes(kind: str, sizes: dict[str, Any]) -> dict[str, dict[str, Any]]:
     if kind in ("hybrid", "cnn"):
         return {}
     metric = sizes.get("metric", "circuit")
-    return {"arrays": {"metric": metric, "n_splits": 4, "count": 1024}, "adc": {"n_adcs": 3}}
+    n_splits = 5 if "location_bits" in sizes else 4
+    return {"arrays": {"metric": metric, "n_splits": n_splits, "count": 256 * n_splits}, "adc": {"n_adcs": 3}}
 
 
 def lay(

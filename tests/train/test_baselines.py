@@ -1,4 +1,4 @@
-"""Cosine heads against cosine similarity in floats, and both baselines trained end to end on a few images."""
+"""Cosine heads against cosine similarity in floats (`test_hybrid_training.py` trains both baselines end to end)."""
 
 from __future__ import annotations
 
@@ -66,24 +66,6 @@ def test_templates_have_one_length(sample: tuple[Any, Any]) -> None:
     lengths = np.linalg.norm(head.weight.astype(float), axis=1)
     assert lengths.max() - lengths.min() <= 2 * 0.5 * N_FEATURES**0.5
     assert not head.bias.any()
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("name", ["softmax", "cosine"])
-def test_end_to_end_on_a_few_images(name: str, tmp_path: Path, data_root: Path) -> None:
-    from accelsim.train import baselines
-
-    train = getattr(baselines, f"train_{name}")
-    train(data_root=data_root, out=tmp_path / "w", epochs=1, seed=0, checkpoint=tmp_path / "c.pt", limit=200)
-    made = load_workload(tmp_path / "w")
-    assert (made.manifest.kind, made.manifest.name, made.n_inputs) == ("cnn", f"cifar10_{name}", 200)
-    assert [layer.n_macs for layer in made.cnn.layers] == [64_800, 1_806_336, 14_450_688, 1_806_336, 7_840]
-    right = made.evaluation["features"].argmax(axis=1) == made.labels
-    assert made.manifest.accuracy.measured == right.mean()
-    training = made.manifest.training
-    if name == "cosine":
-        rules = {rule: training[f"validation_accuracy_{rule}"] for rule in ("class_mean", "centred")}
-        assert training["validation_accuracy"] == max(rules.values()) == rules[training["template_rule"]]
 
 
 def test_the_shipped_baselines_share_the_students_layers() -> None:

@@ -1,4 +1,4 @@
-"""Training of lookup tables and of their fallback: tiny runs, whose folders obey the format."""
+"""Training of lookup tables and of their fallback: tiny runs whose folders obey the format; budgets and choices."""
 
 from __future__ import annotations
 
@@ -9,11 +9,28 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from accelsim.errors import DataError
-from accelsim.train.mbi_tables import level_bits, patch_levels
+from accelsim.chip import build_chip
+from accelsim.errors import DataError, RangeError
+from accelsim.spec import load_spec
+from accelsim.train.mbi_tables import Geometry, Patch, level_bits, pack, patch_levels, walk
 from accelsim.workload import load_workload
 
-SMALL = 400
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 400
+
+SMALL = Geometry(
+    image=(28, 28),
+    patch_size=4,
+    pixel_bits=2,
+    pixel_thresholds=(40, 90, 200),
+    hidden_bits=6,
+    n_tables=2,
+    n_classes=10,
+    decision="vote",
+    value_bits=73,
+    metric="circuit",
+    glimpses=((Patch(0, 0, 4),), (Patch(3, 8, 2),), (Patch(20, 24, 1),)),
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,130 +40,232 @@ def torch() -> Any:
 
 
 @pytest.fixture(scope="module")
-def trained(torch: Any, data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Folders of the tables and of the cascade made of them."""
+def trained(torch: Any, data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """Folders of the tables, of the cascade made of them, and of the run."""
     from accelsim.train.cascade import train_cascade
     from accelsim.train.mbi import train_mbi
+    from accelsim.train.mbi_material import Plan
 
-    tables, cascade = (tmp_path_factory.mktemp(name) for name in ("tables", "cascade"))
-    train_mbi(data_root=data_root, out=tables, epochs=3, seed=5, limit=SMALL)
-    train_cascade(data_root=data_root, mbi=tables, out=cascade, epochs=3, seed=5, limit=SMALL)
-    return tables, cascade
+    tables, cascade, run = (tmp_path_factory.mktemp(name) for name in ("tables", "cascade", "run"))
+    plan = Plan(epochs=3, teacher_epochs=1, copies=2, limit=LIMIT)
+    train_mbi(data_root=data_root, out=tables, seed=5, run_dir=run, plan=plan)
+    train_cascade(data_root=data_root, mbi=tables, out=cascade, seed=5, run_dir=run, plan=plan, coverage=0.7)
+    return tables, cascade, run
 
 
-def table_answers(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The format page's rule in plain words: summed winning distances [n, n_glimpses] and classes [n]."""
+def table_answers(folder: Path) -> np.ndarray:
+    """The format page's rule in plain words: summed votes [n, n_classes]."""
     model, recorded = load_file(folder / "model.safetensors"), load_file(folder / "eval.safetensors")
     keys = np.unpackbits(model["keys"], axis=1)[:, :156]
     significance = np.array([2, 1] * 64 + [1] * 28)
     split = np.arange(156) // 32
-    distances, classes = [], []
+    sums = []
     for patches in recorded["patches"]:
-        hidden, votes, far = np.unpackbits(model["hidden_init"])[:28], np.zeros(10, int), []
+        hidden, votes = np.unpackbits(model["hidden_init"])[:28], np.zeros(10, int)
         for g, patch in enumerate(patches):
             query = np.concatenate([np.unpackbits(patch), hidden])
             weights = model["split_weights"][g][split] * significance
             winners = []
-            for root in model["roots"][g]:
-                first, last = model["node_start"][root : root + 2]
-                distance = ((keys[first:last] != query) * weights).sum(axis=1)
-                winners.append((distance.min(), -1 - model["key_next"][first + distance.argmin()]))
-            far.append(sum(int(distance) for distance, _ in winners))
-            votes += sum(model["value_votes"][row].astype(int) for _, row in winners)
-            hidden = np.concatenate([np.unpackbits(model["value_hidden"][row])[:4] for _, row in winners])
-        distances.append(far)
-        classes.append(votes.argmax())
-    return np.array(distances), np.array(classes)
+            for node in model["roots"][g]:
+                while node >= 0:
+                    first, last = model["node_start"][node : node + 2]
+                    distance = ((keys[first:last] != query) * weights).sum(axis=1)
+                    node = model["key_next"][first + distance.argmin()]
+                winners.append(-1 - node)
+            votes += sum(model["value_votes"][row].astype(int) for row in winners)
+            hidden = np.concatenate([np.unpackbits(model["value_hidden"][row])[:4] for row in winners])
+        sums.append(votes)
+    return np.array(sums)
 
 
 @pytest.mark.torch
 @pytest.mark.data
-def test_tables_obey_the_format_and_give_the_stated_accuracy(trained: tuple[Path, Path]) -> None:
+def test_tables_obey_the_format_and_give_the_stated_accuracy(trained: tuple[Path, Path, Path]) -> None:
     workload = load_workload(trained[0])
-    _, classes = table_answers(trained[0])
+    classes = table_answers(trained[0]).argmax(axis=1)
     assert workload.manifest.method == "learned_prototypes"
-    assert workload.mbi.value_bits == 10 * 5 + 4
+    assert workload.mbi.value_bits == 10 * 7 + 4
     assert (classes == workload.labels).mean() == workload.manifest.accuracy.measured
     assert workload.manifest.accuracy.measured > 0.3
-    assert np.abs(workload.model["value_votes"].astype(int) + 0.5).max() < 2**4
+    assert np.abs(workload.model["value_votes"].astype(int) + 0.5).max() < 2**6
+    assert len(workload.model["keys"]) == 35 * (8 + 8 * 7)
+    stored = workload.model["keys"].shape[0] * 156 + workload.model["value_hidden"].shape[0] * 74
+    assert workload.manifest.training["table_kb"] == round(stored / 8000, 1)
 
 
 @pytest.mark.torch
 @pytest.mark.data
-def test_cascade_obeys_the_format_and_gives_the_stated_accuracy(trained: tuple[Path, Path]) -> None:
+def test_cascade_obeys_the_format_and_gives_the_stated_accuracy(trained: tuple[Path, Path, Path]) -> None:
     workload = load_workload(trained[1])
-    distances, by_tables = table_answers(trained[1])
-    near = (distances <= np.array(workload.cascade.thresholds)).all(axis=1)
+    votes = np.sort(table_answers(trained[1]), axis=1)
+    near = votes[:, -1] - votes[:, -2] >= workload.cascade.margin
+    by_tables = table_answers(trained[1]).argmax(axis=1)
     classes = np.where(near, by_tables, workload.evaluation["features"].argmax(axis=1))
     assert (classes == workload.labels).mean() == workload.manifest.accuracy.measured
-    assert 0.8 <= workload.manifest.training["validation_coverage"] <= 0.9
-    assert sum(layer.n_macs for layer in workload.cnn.layers) == 25_088
-    assert sum(workload.model[f"{layer.name}.weight"].size for layer in workload.cnn.layers) == 4_244
-    assert workload.evaluation["nonzero_macs"].sum(axis=1).max() <= 25_088
+    assert workload.cascade.criterion == "margin"
+    assert workload.manifest.training["validation_coverage"] >= 0.7
+    assert sum(layer.n_macs for layer in workload.cnn.layers) == 622_368
+    assert f"{622_368:,} multiply-accumulates" in workload.manifest.description
+    weights = sum(workload.model[f"{layer.name}.weight"].size for layer in workload.cnn.layers)
+    assert weights == 12 * 9 + 16 * 12 * 9 + 14 * 16 * 9 + 16 * 14 * 9 + 10 * 16 * 9
 
 
 @pytest.mark.torch
 @pytest.mark.data
-def test_training_glimpses_are_the_recorded_ones(torch: Any, data_root: Path) -> None:
-    from accelsim.train.mbi import GEOMETRY
-    from accelsim.train.mbi_fit import load_split
-    from accelsim.train.mbi_model import glimpse_bits
+def test_finished_stages_are_not_repeated_and_the_teacher_is_shared(
+    trained: tuple[Path, Path, Path], data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accelsim.train import mbi_fit, mbi_teacher
+    from accelsim.train.mbi import train_mbi
+    from accelsim.train.mbi_material import Plan
 
-    images = load_split(data_root, SMALL).fitted.images
-    recorded = level_bits(patch_levels(images, GEOMETRY), GEOMETRY.pixel_bits)
-    assert np.array_equal(
-        glimpse_bits(torch.from_numpy(images).float(), GEOMETRY).numpy(), recorded * 2.0 - 1
-    )
+    stages = [path.name.rpartition("-")[0] for path in trained[2].glob("*.safetensors")]
+    assert sorted(stages) == ["answers", "fallback", "tables", "teacher", "test", "test"]
+    for module in (mbi_fit, mbi_teacher):
+        monkeypatch.setattr(module, "fit", None)
+    plan = Plan(epochs=3, teacher_epochs=1, copies=2, limit=LIMIT)
+    train_mbi(data_root=data_root, out=tmp_path, seed=5, run_dir=trained[2], plan=plan)
+    for name in ("model.safetensors", "eval.safetensors"):
+        assert (tmp_path / name).read_bytes() == (trained[0] / name).read_bytes()
 
 
 @pytest.mark.torch
-def test_a_stopped_run_continues_as_if_undisturbed(torch: Any, tmp_path: Path) -> None:
-    from rich.progress import Progress
+@pytest.mark.data
+def test_other_sets_have_glimpses_of_the_whole_image(torch: Any, data_root: Path) -> None:
+    from accelsim.train.images import load_split
+    from accelsim.train.mbi import geometry_for
 
-    from accelsim.train.mbi_fit import Recipe, fit
+    images = load_split("cifar10", data_root, limit=LIMIT).fitted
+    geometry = geometry_for("cifar10", images)
+    assert geometry.image == (32, 32)
+    assert geometry.glimpses[0] == (Patch(0, 0, 4),)
+    seen = np.zeros((32, 32), int)
+    for (patch,) in geometry.glimpses[1:]:
+        seen[patch.row : patch.row + 16, patch.col : patch.col + 16] += 1
+    assert (seen == 1).all()
+    shares = np.bincount(patch_levels(images.grey, geometry)[:, 1:].reshape(-1), minlength=4) / (LIMIT * 4 * 64)
+    assert shares.min() > 0.15
 
-    inputs = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 
-    def weights_after(validate: Any, checkpoint: Path | None) -> Any:
-        torch.manual_seed(1)
-        model = torch.nn.Linear(3, 1)
-        with Progress(disable=True) as progress:
-            fit(
-                model,
-                len(inputs),
-                Recipe("line", epochs=3, seed=2, rate=0.1, batch_size=8),
-                lambda batch, generator: (model(inputs[batch]) - 1).square().mean(),
-                validate=validate,
-                progress=progress,
-                checkpoint=checkpoint,
-            )
-        return model.weight.detach()
+@pytest.mark.torch
+def test_a_small_budget_has_fewer_and_larger_trees(torch: Any) -> None:
+    from accelsim.train.images import Images
+    from accelsim.train.mbi import charged_nj, design
 
-    def stop() -> float:
-        raise InterruptedError
+    images = Images(torch.zeros(1, 1, 28, 28, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
+    found = {}
+    for budget_nj in (13.16, 6.58):
+        geometry, shape = design("mnist", images, budget_nj)
+        found[geometry.n_tables] = (shape.first, shape.then)
+        assert charged_nj(geometry, shape) <= budget_nj
+        assert geometry.value_bits <= 80
+    assert found == {7: (8, 7), 4: (7, 6)}
 
-    undisturbed = weights_after(lambda: 0.0, None)
-    with pytest.raises(InterruptedError):
-        weights_after(stop, tmp_path / "run.pt")
-    assert torch.equal(weights_after(lambda: 0.0, tmp_path / "run.pt"), undisturbed)
-    with pytest.raises(DataError, match="remove it to start anew"), Progress(disable=True) as progress:
-        fit(
-            torch.nn.Linear(3, 1),
-            len(inputs),
-            Recipe("line", epochs=4, seed=2, rate=0.1),
-            lambda batch, generator: inputs.sum(),
-            validate=lambda: 0.0,
-            progress=progress,
-            checkpoint=tmp_path / "run.pt",
-        )
+
+@pytest.mark.torch
+def test_training_glimpses_are_the_recorded_ones(torch: Any) -> None:
+    from accelsim.train.mbi_model import glimpse_bits
+
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+    recorded = level_bits(patch_levels(images, SMALL), SMALL.pixel_bits)
+    assert np.array_equal(glimpse_bits(torch.from_numpy(images), SMALL).numpy(), recorded * 2.0 - 1)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("first", "then"), [(3, 4), (5, 0)])
+@pytest.mark.parametrize("hidden_weight", [1, 60])
+def test_the_model_answers_as_its_tables_do(torch: Any, first: int, then: int, hidden_weight: int) -> None:
+    from accelsim.train.mbi_model import PrototypeTables, TableShape
+
+    generator = torch.Generator().manual_seed(0)
+    bits = 2 * torch.randint(0, 2, (300, 3, 32), generator=generator, dtype=torch.int8) - 1
+    model = PrototypeTables(SMALL, TableShape(first, then), hidden_weight, bits, 1)
+    assert model.dtype == (torch.bfloat16 if hidden_weight == 1 else torch.float32)
+    with torch.no_grad():
+        model.votes.copy_(torch.randint(-8, 8, model.votes.shape, generator=generator))
+        summed = model(bits, 1.0).numpy()
+    arrays = {**model.tables(), "value_votes": model.votes_by_row().astype(np.int8)}
+    walked = walk(arrays, SMALL, pack(((bits.numpy() + 1) // 2).astype(np.uint8)))
+    votes = arrays["value_votes"].astype(int)[walked.row].sum(axis=(1, 2))
+    assert np.array_equal(votes, summed)
+    assert (walked.levels == (2 if then else 1)).all()
+    assert len(np.unique(walked.row)) > 3 * 2 * 2
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("first", "then"), [(3, 2), (4, 0)])
+def test_the_gradient_is_that_of_a_soft_choice(torch: Any, first: int, then: int) -> None:
+    from accelsim.train.mbi_model import TableShape, _Choose
+
+    shape, temperature, n_tables, n = TableShape(first, then), 3.0, 2, 5
+    generator = torch.Generator().manual_seed(2)
+    likeness = 2 * torch.randint(-9, 9, (n_tables * shape.n_keys, n), generator=generator).float()
+    worth = torch.randn(n_tables * shape.n_rows, n, generator=generator)
+    hard = likeness.clone().requires_grad_()
+    (_Choose.apply(hard, shape, temperature) * worth).sum().backward()
+
+    soft = likeness.clone().requires_grad_()
+    ties = 0.1 * shape.places()[:, None]
+    nearness = (soft.reshape(n_tables, shape.n_keys, n) / 2 - ties) / temperature
+    root, children = shape.levels(nearness)
+    chosen = root.softmax(1)
+    if then:
+        chosen = (chosen.unsqueeze(2) * children.softmax(2)).flatten(1, 2)
+    (chosen.reshape(-1, n) * worth).sum().backward()
+    assert torch.allclose(hard.grad, soft.grad, atol=1e-6)
+
+
+@pytest.mark.torch
+def test_copies_are_the_same_each_time_and_differ_from_each_other(torch: Any) -> None:
+    from accelsim.train.mbi_fit import Copies
+
+    images = torch.randint(0, 256, (6, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    copies = Copies(images, n_copies=2, seed=3, mirrored=False)
+    first, second = list(copies)
+    assert all(torch.equal(a, b) for a, b in zip(copies, (first, second), strict=True))
+    assert not torch.equal(first, second)
+    mirrored = next(iter(Copies(images, n_copies=1, seed=3, mirrored=True)))
+    turned = [torch.equal(a.flip(1), b) for a, b in zip(first, mirrored, strict=True)]
+    assert all(t or torch.equal(a, b) for t, a, b in zip(turned, first, mirrored, strict=True))
+    assert 0 < sum(turned) < 6
+
+
+@pytest.mark.torch
+def test_charged_energy_is_what_the_specs_charge(torch: Any) -> None:
+    from accelsim.train.mbi import (
+        COMPARE_PJ,
+        VALUE_READ_PJ,
+        VALUE_WORD_BITS,
+        VOTE_PJ,
+        charged_nj,
+        shape_within,
+        table_bytes,
+    )
+    from accelsim.train.mbi_model import TableShape
+
+    physical, paper = (
+        build_chip(load_spec(ROOT / "arch_specs" / f"mbi_{name}.yaml")) for name in ("physical", "paper")
+    )
+    assert paper["arrays"].spec.compare_pj == COMPARE_PJ
+    assert physical["values"].spec.read_pj == pytest.approx(VALUE_READ_PJ, abs=1e-3)
+    assert physical["values"].spec.word_bits == VALUE_WORD_BITS
+    assert physical["vote"].spec.add_pj == physical["vote"].spec.compare_pj == VOTE_PJ
+    # SMALL: 3 glimpses of 2 tables; a key has one patch split and one hidden split; a row is one word.
+    by_hand = 6 * 7 * 2 * 4.7 + 6 * 17.331 + 6 * 10 * 0.0071 + 9 * 0.0071
+    assert charged_nj(SMALL, TableShape(4, 3)) == pytest.approx(by_hand / 1000)
+    assert shape_within(by_hand / 1000 + 1e-9, SMALL) == TableShape(4, 3)
+    assert shape_within(by_hand / 1000 - 1e-6, SMALL) == TableShape(3, 3)
+    with pytest.raises(RangeError, match=r"--budget-nj: got 0.1, need at least 0.330"):
+        shape_within(0.1, SMALL)
+    assert table_bytes(SMALL, TableShape(4, 3)) == 6 * (16 * 38 + 12 * 73) / 8
 
 
 @pytest.mark.torch
 def test_absent_images_are_one_clear_line(torch: Any, tmp_path: Path) -> None:
     from accelsim.train.mbi import train_mbi
 
-    with pytest.raises(DataError, match="MNIST not found") as caught:
-        train_mbi(data_root=tmp_path, out=tmp_path / "out", epochs=1, seed=0)
+    with pytest.raises(DataError, match="MNIST") as caught:
+        train_mbi(data_root=tmp_path, out=tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -155,18 +274,26 @@ def test_absent_images_are_one_clear_line(torch: Any, tmp_path: Path) -> None:
 def test_cascade_refuses_tables_of_other_images(torch: Any, tmp_path: Path) -> None:
     from accelsim.train.cascade import train_cascade
 
-    generated = Path(__file__).parents[2] / "workloads" / "paper_mbi"
-    with pytest.raises(DataError, match="need a workload of kind mbi on MNIST"):
-        train_cascade(data_root=tmp_path, mbi=generated, out=tmp_path / "out", epochs=1, seed=0)
+    generated = ROOT / "workloads" / "paper_mbi"
+    with pytest.raises(DataError, match="need a workload of kind mbi on MNIST that decides by vote"):
+        train_cascade(data_root=tmp_path, mbi=generated, out=tmp_path / "out")
 
 
 @pytest.mark.torch
-def test_thresholds_keep_the_inputs_that_the_tables_answer_well(torch: Any) -> None:
-    from accelsim.train.cascade import Answers, choose_thresholds
+def test_the_margin_keeps_what_the_tables_answer_well(torch: Any) -> None:
+    from accelsim.train.cascade import Answers, choose_margin, nearest
 
-    distance = np.stack([np.arange(100), np.zeros(100, int)], axis=1)
-    answers = Answers(distance, by_tables=np.arange(100) < 85, by_fallback=np.arange(100) >= 10)
-    thresholds = choose_thresholds(answers)
-    # The tables are wrong from 85 on, the fallback below 10 only: without a fault the widest cover is 85 %.
-    assert answers.mixed(thresholds) == 1.0
-    assert answers.near(thresholds).mean() == 0.85
+    order = np.arange(100)
+    answers = Answers(
+        margin=order, distance=99 - np.stack([order, order // 2], axis=1), by_tables=order >= 12, by_fallback=order < 20
+    )
+    # The tables are wrong below 12, the fallback from 20 on: 12 is the least margin without a fault.
+    assert choose_margin(answers, 0.5) == 12
+    assert answers.mixed(answers.margin >= 12) == 1.0
+    # 95 % and half a per cent to spare: at most 4 inputs may go.
+    assert choose_margin(answers, 0.95) == 4
+    with pytest.raises(DataError, match=r"--coverage: got 99.9%, need at most 98.5% with these tables"):
+        choose_margin(answers, 0.999)
+    near = nearest(answers, 0.9)
+    assert near.mean() >= 0.9
+    assert np.array_equal(near, order >= order[near].min())

@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from tests.workload.cnn_parts import Head, add_acam, add_cnn
 from tests.workload.parts import Built, start
-from tests.workload.table_parts import add_tables, glimpse
+from tests.workload.table_parts import add_tables, glimpse, offset_glimpse
 
 Decision = Literal["vote", "last"]
 
@@ -108,6 +108,8 @@ def mbi(
     n_classes: int = 3,
     decision: Decision = "vote",
     metric: Literal["circuit", "manhattan"] = "circuit",
+    location_bits: int | None = None,
+    location_weighted: bool = True,
 ) -> Built:
     """Lookup tables, one for each glimpse and table.
 
@@ -115,6 +117,7 @@ def mbi(
         side: of the square image.
         depth: most levels of a tree; 1 gives flat tables. Deeper trees are ragged.
         branches: most keys a node; tables of depth 1 have exactly so many.
+        location_bits: of a learned location's row or column; None is fixed locations.
     """
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (n_inputs, side, side), dtype=np.uint8)
@@ -132,6 +135,10 @@ def mbi(
         "metric": metric,
         "glimpses": [glimpse(rng, n_patches, side) for _ in range(n_glimpses)],
     }
+    if location_bits is not None:
+        geometry["value_bits"] += 2 * location_bits
+        geometry["glimpses"] = [offset_glimpse(rng, n_patches) for _ in range(n_glimpses)]
+        geometry |= {"locations": "learned", "location_bits": location_bits, "location_weighted": location_weighted}
     add_tables(parts, rng, geometry, depth, branches)
     return parts
 
@@ -142,6 +149,7 @@ def cascade(
     head: Head = "argmax",
     abort: Literal["first_far", "after_all"] = "first_far",
     thresholds: list[int] | None = None,
+    margin: int | None = None,
     channels: tuple[int, ...] = (4, 2),
     n_rows: int = 5,
     feature_levels: int = 2,
@@ -151,6 +159,7 @@ def cascade(
 
     Args:
         thresholds: one a glimpse; by default such that about half of the inputs fall back.
+        margin: the least lead of the votes that is trusted, in place of thresholds.
         lookup: as `mbi` takes it.
     """
     parts = mbi(seed, **lookup)
@@ -159,12 +168,17 @@ def cascade(
     parts.manifest |= {"kind": "cascade", "name": "tiny_cascade"}
     limits = _halving(parts) if thresholds is None else thresholds
     parts.manifest["cascade"] = {"thresholds": limits, "abort": abort}
+    if margin is not None:
+        parts.manifest["cascade"] = {"criterion": "margin", "margin": margin, "abort": "after_all"}
     outputs = add_cnn(parts, rng, channels, 1, head, n_classes if head == "argmax" else None)
     if head == "acam":
         fallback = add_acam(parts, rng, outputs, n_rows, n_classes, feature_levels)
     else:
         fallback = outputs.argmax(axis=1)
     parts.far = np.array((parts.distances > limits).any(axis=1))
+    if margin is not None:
+        ranked = np.sort(parts.votes, axis=1)
+        parts.far = ranked[:, -1] - ranked[:, -2] < margin
     parts.predicted = np.where(parts.far, fallback, parts.predicted)
     return parts
 

@@ -35,8 +35,8 @@ def add_cnn(
         }
         layer |= {"relu": i + 1 < len(channels), "max_pool": max_pool if i == 0 else 1}
         weight = rng.integers(-127, 128, (n_out, n_in, 3, 3), dtype=np.int8)
-        y, n_macs = _layer(parts, rng, layer, x, weight, keep=False)
-        x = _pooled(y.astype(np.int8), layer["max_pool"])
+        y, n_macs = add_layer(parts, rng, layer, x, weight, keep=False)
+        x = pooled(y.astype(np.int8), layer["max_pool"])
         layers.append(layer)
         counts.append(n_macs)
     if dense is not None:
@@ -49,7 +49,7 @@ def add_cnn(
             "relu": False,
         }
         weight = rng.integers(-127, 128, (dense, flat.shape[1], 1, 1), dtype=np.int8)
-        y, n_macs = _layer(parts, rng, layer, flat, weight, keep=head == "argmax")
+        y, n_macs = add_layer(parts, rng, layer, flat, weight, keep=head == "argmax")
         x = y.astype(np.int32 if head == "argmax" else np.int8)
         parts.model["fc.weight"] = weight[:, :, 0, 0]
         layers.append(layer)
@@ -62,10 +62,20 @@ def add_cnn(
     return outputs
 
 
-def _layer(
-    parts: Built, rng: np.random.Generator, layer: dict[str, Any], x: Array, weight: Array, *, keep: bool
+def add_layer(
+    parts: Built,
+    rng: np.random.Generator,
+    layer: dict[str, Any],
+    x: Array,
+    weight: Array,
+    *,
+    keep: bool,
+    skip: Array | None = None,
 ) -> tuple[Array, Array]:
-    """Adds one layer's arrays; output before pooling (accumulators when `keep`) and non-zero MACs."""
+    """Adds one layer's arrays; output before pooling (accumulators when `keep`) and non-zero MACs.
+
+    `skip`, shaped as the output, is added before the one rounding.
+    """
     stride, padding = layer.get("stride", 1), layer.get("padding", 0)
     name, n_out = layer["name"], len(weight)
     weight[rng.random(weight.shape) < 0.5] = 0
@@ -80,8 +90,12 @@ def _layer(
     multiplier = np.round(gain).astype(np.int32)
     parts.model |= {f"{name}.multiplier": multiplier, f"{name}.shift": shift.astype(np.uint8)}
     scale, places = multiplier.astype(np.int64).reshape(-1, 1, 1), shift.reshape(-1, 1, 1)
-    y = (acc * scale + (1 << (places - 1))) >> places
-    return np.clip(y, 0 if layer["relu"] else -128, 127), n_macs
+    y = acc * scale + (1 << (places - 1))
+    if skip is not None:
+        skip_scale = np.round(rng.uniform(0.3, 1.5, n_out) * 2.0**shift).astype(np.int32)
+        parts.model[f"{name}.skip_multiplier"] = skip_scale
+        y = y + skip * skip_scale.astype(np.int64).reshape(-1, 1, 1)
+    return np.clip(y >> places, 0 if layer["relu"] else -128, 127), n_macs
 
 
 def _correlate(x: Array, weight: Array, stride: int, padding: int) -> Array:
@@ -99,11 +113,12 @@ def _correlate(x: Array, weight: Array, stride: int, padding: int) -> Array:
     return total
 
 
-def _pooled(y: Array, size: int) -> Array:
+def pooled(y: Array, size: int) -> Array:
     rows, cols = y.shape[2] // size, y.shape[3] // size
     whole = y[:, :, : rows * size, : cols * size]
-    pooled: Array = whole.reshape(*y.shape[:2], rows, size, cols, size).max(axis=(3, 5))
-    return pooled
+    windows: Array = whole.reshape(*y.shape[:2], rows, size, cols, size)
+    largest: Array = windows.max(axis=(3, 5))
+    return largest
 
 
 def add_acam(

@@ -23,6 +23,7 @@ class Built:
         predicted: `[n_inputs]` class that the workload answers with ideal parts.
         far: `[n_inputs]` whether the lookup gives up (cascade; all false otherwise).
         distances: `[n_inputs, n_glimpses]` sum of the tables' winning distances (mbi, cascade).
+        votes: `[n_inputs, n_classes]` sums of votes (mbi, cascade).
     """
 
     manifest: dict[str, Any]
@@ -32,6 +33,7 @@ class Built:
     predicted: Array
     far: Array = field(default_factory=lambda: np.zeros(0, dtype=bool))
     distances: Array = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    votes: Array = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
 
     def copy(self) -> Built:
         """Its own copy, to be changed by a test."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,12 @@ def glimpse(rng: np.random.Generator, n_patches: int, side: int) -> list[dict[st
     return [{"row": row, "col": col, "pool": 1 + i % 3} for i, (row, col) in enumerate(corners)]
 
 
+def offset_glimpse(rng: np.random.Generator, n_patches: int) -> list[dict[str, int]]:
+    """Patches of growing pool around a centre pixel."""
+    corners = rng.integers(-4, 2, (n_patches, 2)).tolist()
+    return [{"row": row, "col": col, "pool": 1 + i % 3} for i, (row, col) in enumerate(corners)]
+
+
 def add_tables(
     parts: Built, rng: np.random.Generator, geometry: dict[str, Any], depth: int, branches: int
 ) -> None:
@@ -23,9 +29,9 @@ def add_tables(
     hidden_bits, n_classes = geometry["hidden_bits"], geometry["n_classes"]
     patch_bits = len(geometry["glimpses"][0]) * geometry["patch_size"] ** 2 * geometry["pixel_bits"]
     node_start, key_next, n_rows = _trees(rng, n_glimpses * n_tables, depth, branches)
-    n_splits = -(-patch_bits // 32) - (-hidden_bits // 32)
+    n_splits = -(-patch_bits // 32) - (-hidden_bits // 32) + (location_columns(geometry) > 0)
     parts.model |= {
-        "keys": _random_bits(rng, len(key_next), patch_bits + hidden_bits),
+        "keys": _random_bits(rng, len(key_next), patch_bits + hidden_bits + location_columns(geometry)),
         "key_next": np.array(key_next, dtype=np.int32),
         "node_start": np.array(node_start, dtype=np.int32),
         "roots": np.arange(n_glimpses * n_tables, dtype=np.int32).reshape(n_glimpses, n_tables),
@@ -37,19 +43,35 @@ def add_tables(
         parts.model["value_votes"] = rng.integers(-3, 8, (n_rows, n_classes), dtype=np.int8)
     else:
         parts.model["value_class"] = rng.integers(0, n_classes, n_rows, dtype=np.uint8)
-    levels = np.array(
-        [
-            [_glimpse_levels(image, patches, geometry) for patches in geometry["glimpses"]]
-            for image in parts.images
-        ]
-    )
-    shifts = np.arange(geometry["pixel_bits"])[::-1]
-    bits = (levels[..., None] >> shifts & 1).reshape(*levels.shape[:2], -1).astype(np.uint8)
-    parts.evaluation["patches"] = np.packbits(bits, axis=-1)
-    answers = [_look_up(parts.model, geometry, patches) for patches in bits]
-    parts.predicted = np.array([predicted for predicted, _ in answers], dtype=np.int64)
-    parts.distances = np.array([distances for _, distances in answers], dtype=np.int64)
+    if "locations" in geometry:
+        codes = 2 ** geometry["location_bits"]
+        parts.model["value_location"] = rng.integers(0, codes, (n_rows, 2), dtype=np.uint8)
+        parts.model["location_init"] = rng.integers(0, codes, 2, dtype=np.uint8)
+    answers = [_look_up(parts.model, geometry, image) for image in parts.images]
+    parts.evaluation["patches"] = np.packbits([answer.patches for answer in answers], axis=-1)
+    if "locations" in geometry:
+        parts.evaluation["locations"] = np.array([answer.locations for answer in answers], dtype=np.uint8)
+    parts.predicted = np.array([answer.predicted for answer in answers], dtype=np.int64)
+    parts.distances = np.array([answer.distances for answer in answers], dtype=np.int64)
+    parts.votes = np.array([answer.votes for answer in answers], dtype=np.int64)
     parts.far = np.zeros(len(parts.images), dtype=bool)
+
+
+def location_columns(geometry: dict[str, Any]) -> int:
+    """Bits of the location part of a key."""
+    return 2 * geometry["location_bits"] if geometry.get("location_weighted") else 0
+
+
+def moved(patches: list[dict[str, int]], geometry: dict[str, Any], location: Array) -> list[dict[str, int]]:
+    """A glimpse's patches as they lie in the image when it is at `location` (fixed: as they are)."""
+    if "locations" not in geometry:
+        return patches
+    image, codes = geometry["image"], 2 ** geometry["location_bits"]
+    row, col = (
+        int((code + 0.5) / codes * side)
+        for code, side in zip(location.tolist(), (image["height"], image["width"]), strict=True)
+    )
+    return [{**patch, "row": row + patch["row"], "col": col + patch["col"]} for patch in patches]
 
 
 def _random_bits(rng: np.random.Generator, n: int, n_bits: int) -> Array:
@@ -94,22 +116,44 @@ def _pooled_sum(image: Array, row: int, col: int, pool: int) -> int:
     return int(inside.sum(dtype=np.int64))
 
 
-def _look_up(model: dict[str, Array], geometry: dict[str, Any], patches: Array) -> tuple[int, list[int]]:
-    """Class of one input, and its winning distances summed over the tables of each glimpse."""
+class Answer(NamedTuple):
+    """What one input is answered: class, sums of votes, and of each glimpse the winners' distances added over the
+    tables, the bits of its patches, and where it was."""
+
+    predicted: int
+    votes: list[int]
+    distances: list[int]
+    patches: list[list[int]]
+    locations: list[list[int]]
+
+
+def _look_up(model: dict[str, Array], geometry: dict[str, Any], image: Array) -> Answer:
     width, hidden_bits = geometry["hidden_bits"] // geometry["n_tables"], geometry["hidden_bits"]
     hidden = np.unpackbits(model["hidden_init"], count=hidden_bits)
-    votes, rows, distances = np.zeros(geometry["n_classes"], dtype=np.int64), [0], []
-    for g, patch_part in enumerate(patches):
-        query = np.concatenate([patch_part, hidden])
+    location = model.get("location_init", np.zeros(2, dtype=np.uint8))
+    votes, rows = np.zeros(geometry["n_classes"], dtype=np.int64), [0]
+    distances, seen, locations = [], [], []
+    for g, patches in enumerate(geometry["glimpses"]):
+        levels = _glimpse_levels(image, moved(patches, geometry, location), geometry)
+        seen.append(_bits(levels, geometry["pixel_bits"]))
+        locations.append(location.tolist())
+        code = _bits(location.tolist(), location_columns(geometry) // 2)
+        query = np.concatenate([np.array(seen[-1], np.uint8), hidden, np.array(code, np.uint8)])
         found = [_descend(model, geometry, query, int(root), g) for root in model["roots"][g]]
         rows = [row for row, _ in found]
         distances.append(sum(distance for _, distance in found))
         hidden = np.concatenate([np.unpackbits(model["value_hidden"][row], count=width) for row in rows])
+        location = model["value_location"][rows[0]] if "locations" in geometry else location
         if geometry["decision"] == "vote":
             votes += model["value_votes"][rows].sum(axis=0, dtype=np.int64)
-    if geometry["decision"] == "vote":
-        return int(votes.argmax()), distances
-    return int(model["value_class"][rows[0]]), distances
+    voted = geometry["decision"] == "vote"
+    predicted = int(votes.argmax() if voted else model["value_class"][rows[0]])
+    return Answer(predicted, votes.tolist(), distances, seen, locations)
+
+
+def _bits(numbers: list[int], n_bits: int) -> list[int]:
+    """The bits of each number, most significant first, one number after the other."""
+    return [number >> j & 1 for number in numbers for j in reversed(range(n_bits))]
 
 
 def _descend(
@@ -128,22 +172,27 @@ def _descend(
 
 
 def _distance(query: Array, key: Array, geometry: dict[str, Any], weights: Array) -> int:
-    pixel_bits, hidden_bits = geometry["pixel_bits"], geometry["hidden_bits"]
-    patch_bits, total = len(query) - hidden_bits, 0
-    for column in range(patch_bits):
-        j = pixel_bits - 1 - column % pixel_bits
-        if geometry["metric"] == "manhattan":
-            sign = 1 if _level(query, column, pixel_bits) > _level(key, column, pixel_bits) else -1
-            total += sign * (int(query[column]) - int(key[column])) * 2**j * int(weights[column // 32])
-        else:
-            total += int(query[column] != key[column]) * 2**j * int(weights[column // 32])
+    pixel_bits, hidden_bits, n_location = geometry["pixel_bits"], geometry["hidden_bits"], location_columns(geometry)
+    patch_bits, total = len(query) - hidden_bits - n_location, 0
+    numbers = [(0, patch_bits, pixel_bits, 0)]  # first and last column, bits of a number, first split
     first = -(-patch_bits // 32)
+    if n_location:
+        numbers.append((patch_bits + hidden_bits, len(query), n_location // 2, first - (-hidden_bits // 32)))
+    for start, stop, n_bits, split in numbers:
+        for column in range(start, stop):
+            j = n_bits - 1 - (column - start) % n_bits
+            weight = int(weights[split + (column - start) // 32])
+            if geometry["metric"] == "manhattan":
+                number = start + (column - start) // n_bits * n_bits
+                sign = 1 if _number(query, number, n_bits) > _number(key, number, n_bits) else -1
+                total += sign * (int(query[column]) - int(key[column])) * 2**j * weight
+            else:
+                total += int(query[column] != key[column]) * 2**j * weight
     for h in range(hidden_bits):
         total += int(query[patch_bits + h] != key[patch_bits + h]) * int(weights[first + h // 32])
     return total
 
 
-def _level(bits: Array, column: int, pixel_bits: int) -> int:
-    """Level of the pixel that a column belongs to."""
-    first = column - column % pixel_bits
-    return int("".join(str(int(bit)) for bit in bits[first : first + pixel_bits]), 2)
+def _number(bits: Array, first: int, n_bits: int) -> int:
+    """The number whose bits begin at column `first`."""
+    return int("".join(str(int(bit)) for bit in bits[first : first + n_bits]), 2)

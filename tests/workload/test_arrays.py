@@ -17,8 +17,10 @@ PARTS = {
     "mbi": mbi(),
     "tree": mbi(seed=1, depth=3, n_glimpses=1, n_tables=1, decision="last", hidden_bits=12),
     "cascade": cascade(),
+    "learned": mbi(location_bits=3),
 }
 Arrays = dict[str, Array]
+START = PARTS["learned"].model["location_init"].tolist()
 
 
 def check(folder: Path, kind: str, spoil: Callable[[Built], None], lines: str) -> None:
@@ -109,6 +111,28 @@ SHAPES = [
         model(value_hidden=np.zeros((0, 1), np.uint8), value_votes=np.zeros((0, 3), np.int8)),
         "M n_rows: got 0, need 1 … 10000000",
     ),
+    ("learned", without("location_init"), "M location_init: got nothing, need uint8 [2]"),
+    ("learned", without("locations"), "E locations: got nothing, need uint8 [8, 3, 2]"),
+    (
+        "learned",
+        model(value_location=np.zeros((35, 2), np.uint8)),
+        "M value_location: got uint8 [35, 2], need uint8 [36, 2]",
+    ),
+    (
+        "learned",
+        model(split_weights=np.ones((3, 2), np.int32)),
+        "M split_weights: got int32 [3, 2], need int32 [3, 3]",
+    ),
+    (
+        "learned",
+        evaluation(locations=np.zeros((8, 3), np.uint8)),
+        "E locations: got uint8 [8, 3], need uint8 [8, 3, 2]",
+    ),
+    (
+        "mbi",
+        evaluation(locations=np.zeros((8, 3, 2), np.uint8)),
+        'E: got an unknown array "locations", need only arrays of the workload format',
+    ),
 ]
 
 
@@ -170,6 +194,13 @@ VALUES = [
     ("mbi", put("key_next", 5, 9), "M key_next: got 9 at [5], need -36 … 8 as -1 - row or child node"),
     ("mbi", put("key_next", 5, 1), "M key_next: got 1 at [5], need a node after the key's own"),
     ("tree", put("value_class", 1, 3), "M value_class: got 3 at [1], need 0 … 2"),
+    ("learned", put("value_location", (4, 1), 8), "M value_location: got 8 at [4, 1], need 0 … 7 (location_bits 3)"),
+    ("learned", put("locations", (4, 1, 0), 9), "E locations: got 9 at [4, 1, 0], need 0 … 7 (location_bits 3)"),
+    (
+        "learned",
+        put("locations", (4, 0, 1), START[1] ^ 1),
+        f"E locations: got {START[1] ^ 1} at [4, 0, 1], need location_init, {START}, in the first glimpse",
+    ),
 ]
 
 

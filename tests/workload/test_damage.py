@@ -10,14 +10,18 @@ import pytest
 
 from accelsim.errors import WorkloadError
 from accelsim.workload import load_workload
+from tests.workload import residual_parts
 from tests.workload.builders import cascade, cnn, hybrid, mbi, shapes, write_folder
 from tests.workload.parts import Built
 
+RESIDUAL = [residual_parts.network(), residual_parts.network(kind="cnn", colours=3)]
+TABLES = [mbi(depth=2, location_bits=3), cascade(margin=3), cascade(location_bits=8, location_weighted=False)]
 PARTS = [hybrid(feature_levels=3), mbi(depth=3), cascade(), cascade(head="acam", decision="last"), cnn()]
+PARTS += [*RESIDUAL, *TABLES]
 MANIFESTS = [*PARTS, shapes(), shapes(head="none", batch=3)]
 NUMBERS: list[Any] = [*range(-2, 4), 255, 256, 10**6, 10**12, 2**63, -(2**70), 0.5, -1e300, True, False]
 WORDS: list[Any] = ["", "é\u2028", "a" * 20_000, "acam", "argmax", "none", "conv", "dense", "mbi", "cascade", "cnn"]
-WORDS += ["shapes", "recorded"]
+WORDS += ["shapes", "recorded", "stem", "res2", "head", "input", "learned", "fixed", "margin", "distance", "last"]
 NESTED: list[Any] = [[], [1], [[]], {}, {"x": 1}, [{"row": 0, "col": 0, "pool": 1}], {"height": 8}]
 NESTED += [{"n": 1, "e": 1, "p": 1, "q": 1, "r": 1, "t": 1}]
 JUNK = [None, *NUMBERS, *WORDS, *NESTED]

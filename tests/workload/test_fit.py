@@ -24,7 +24,10 @@ ROOM: dict[str, tuple[str, dict[str, Any]]] = {
     "driver": ("column_driver", {"n_columns": 32}),
     "wta": ("winner_take_all", {"n_inputs_max": 5}),
     "pixels": ("sram_buffer", {"n_bytes": 64, "port_bits": 64}),
-    "controller": ("lut_controller", {"residency": "resident"}),
+    "controller": (
+        "lut_controller",
+        {"residency": "resident", "descriptor_bytes": 9 * 48 // 8, "descriptor_bits": 48},
+    ),
     "tables": ("weight_store", {"n_bytes": 36 * 28 // 8 + 36 * 28 // 8}),
     "arrays": (
         "distance_array",
@@ -226,6 +229,13 @@ TABLES = [
             + limit(1, "arrays.count / instances.arrays.n_splits")
         ],
     ),
+    (
+        {"controller__descriptor_bytes": 53},
+        [
+            "node_start: got 9 nodes"
+            + limit(8, "controller.descriptor_bytes / instances.controller.descriptor_bits")
+        ],
+    ),
     # 36 keys of 28 bits and as many value rows of 28 bits
     ({"tables__n_bytes": 251}, ["keys: got 252 bytes of keys and values" + limit(251, "tables.n_bytes")]),
 ]
@@ -241,6 +251,19 @@ def test_pixels_that_lie_in_two_splits(tmp_path: Path) -> None:
     assert messages(load_workload(tmp_path), chip("mbi", arrays__metric="manhattan")) == [
         "mbi.pixel_bits: got 3, need a divisor of 32 (instances.arrays.metric manhattan of chip)"
     ]
+
+
+def test_a_location_in_the_key_takes_a_split_of_its_own(tmp_path: Path) -> None:
+    """Three splits in sets of two arrays: two rows a key, so 9 nodes of 4 keys take a set of 8 rows each."""
+    write_mbi(tmp_path, location_bits=5)
+    workload = load_workload(tmp_path)
+    n_bytes = 36 * (16 + 12 + 10) // 8 + 36 * (4 + 24 + 10) // 8
+    room = {"tables__n_bytes": n_bytes, "values__word_bits": 38, "values__n_bytes": 36 * 38 // 8}
+    assert messages(workload, chip("mbi", **room, arrays__count=18)) == []
+    assert messages(workload, chip("mbi", **room)) == [
+        "keys: got 9 sets of arrays for all keys" + limit(5, "arrays.count / instances.arrays.n_splits")
+    ]
+    assert messages(workload, chip("mbi", **room, arrays__n_splits=3, arrays__count=15)) == []
 
 
 def test_kind(workloads: dict[str, Workload]) -> None:

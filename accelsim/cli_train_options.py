@@ -1,0 +1,169 @@
+"""What the commands of `accelsim train` share: options, the command line of a manifest, how a run writes and stops."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from accelsim.cli_options import folder
+from accelsim.errors import OutputError, UsageError
+from accelsim.process import at_once, cleaning_up
+
+with at_once():
+    import typer
+
+IMAGES, METHOD, TRAINING = "Images", "Method", "Training"
+
+LOCAL = frozenset({"out", "data_root", "download", "run_dir"})
+"""Options that say where things lie on one machine, and change nothing of what is made."""
+
+ALWAYS = frozenset({"dataset", "recipe", "seed"})
+"""Options that a manifest's command names even when they were left out."""
+
+
+def option(section: str, text: str, *names: str, **how: Any) -> Any:
+    """An option in a section of the help."""
+    return typer.Option(*names, help=text, rich_help_panel=section, **how)
+
+
+def command_line(ctx: typer.Context) -> str:
+    """The command as typed, less what differs from machine to machine."""
+    words = ["accelsim", "train", str(ctx.info_name)]
+    for param in ctx.command.params:
+        name = str(param.name)
+        source = ctx.get_parameter_source(name)
+        typed = source is not None and source.name == "COMMANDLINE"
+        if name not in LOCAL and (typed or name in ALWAYS):
+            words += _spelled(param, ctx.params[name])
+    return shlex.join(words)
+
+
+def _spelled(param: Any, value: Any) -> list[str]:
+    if param.param_type_name == "argument":
+        return [str(value)]
+    if isinstance(value, bool):
+        return [(param.opts if value else param.secondary_opts)[0]]
+    number = f"{value:g}" if isinstance(value, float) else str(value)
+    return [param.opts[0], number]
+
+
+SetName = Literal["mnist", "fashion_mnist", "kmnist", "cifar10"]
+AblationName = Literal[
+    "distillation", "pruning", "thresholds", "templates", "bits", "table-rows", "prototypes", "threshold-curve"
+]
+
+DataRoot = Annotated[Path, option(IMAGES, "Folder of the data sets, as torchvision has them.", metavar="DIR")]
+Dataset = Annotated[SetName, option(IMAGES, "Data set.")]
+Download = Annotated[bool, option(IMAGES, "Fetch the data set into --data-root if it is not there.", "--download")]
+Grey = Annotated[bool, option(IMAGES, "What the network sees of colour images: grey, or RGB.", "--grey/--colour")]
+Limit = Annotated[int | None, option(IMAGES, "Only the first images of each split.", min=100, metavar="N")]
+
+Topology = Annotated[
+    Literal["paper", "residual"] | None,
+    option(METHOD, "Network: the paper's as reconstructed, or ours of the same size [default: the recipe's]."),
+]
+Teacher = Annotated[
+    Literal["fast", "resnet50", "none"],
+    option(METHOD, "Taught by a small network (CPU), by ResNet-50 (GPU; the paper's), or by labels alone."),
+]
+Alpha = Annotated[float, option(METHOD, "Weight of the teacher; the labels have the rest.", min=0, max=1, metavar="A")]
+Temperature = Annotated[float, option(METHOD, "Of the distillation.", min=0.1, max=100, metavar="T")]
+Curriculum = Annotated[
+    bool, option(METHOD, "Images that the teacher finds easy first.", "--curriculum/--no-curriculum")
+]
+Sparsity = Annotated[float, option(METHOD, "Share of weights that are pruned.", min=0, max=0.99, metavar="S")]
+Threshold = Annotated[
+    str,
+    option(
+        METHOD,
+        "Where the paper's recipe cuts features: mean, median, percentile:P, quantile or uniform.",
+        metavar="RULE",
+    ),
+]
+Rule = Annotated[
+    Literal["majority", "class_mean", "spread", "contrast"] | None,
+    option(METHOD, "The paper's recipe's templates [default: what validation likes best].", "--template-rule"),
+]
+PerClass = Annotated[int, option(METHOD, "Templates a class.", "--templates", min=1, max=16, metavar="N")]
+Bits = Annotated[int, option(METHOD, "Bits of a feature.", "--bits", min=1, max=4, metavar="N")]
+DontCare = Annotated[bool, option(METHOD, "Learned binary cells may match both levels.", "--dont-care")]
+Noise = Annotated[
+    Path | None, option(METHOD, "Train with the noise of the ACAM in this spec (recipe best).", metavar="SPEC")
+]
+NoiseAge = Annotated[float, option(METHOD, "Seconds after its templates were written.", "--noise-age-s", metavar="T")]
+Views = Annotated[int, option(TRAINING, "Random views of each image that are used.", "--views", min=1, metavar="N")]
+
+Out = Annotated[Path, typer.Option(parser=folder, metavar="DIR", help="Workload folder to write.")]
+Epochs = Annotated[int | None, option(TRAINING, "Passes over the images [default: the recipe's].", min=1, metavar="N")]
+Quick = Annotated[bool, option(TRAINING, "Every stage on a few images, to see that it works.", "--quick")]
+RunDir = Annotated[
+    Path | None,
+    option(
+        TRAINING,
+        "Where finished stages and checkpoints are kept, and taken up again [default: runs/train-NAME].",
+        "--run-dir",
+        "--checkpoint",
+        metavar="DIR",
+    ),
+]
+TrainSeed = Annotated[int, option(TRAINING, "Key of every random draw.", "--seed", min=0, metavar="N")]
+
+
+def stage_epochs(stage: str) -> Any:
+    """Type of an option for the epochs of one stage."""
+    text = f"Passes of the stage {stage} [default: the recipe's]."
+    return Annotated[int | None, option(TRAINING, text, f"--{stage}-epochs", min=0, metavar="N")]
+
+
+TeacherEpochs, PruningEpochs = stage_epochs("teacher"), stage_epochs("pruning")
+ArrayEpochs, Int8Epochs = stage_epochs("array"), stage_epochs("int8")
+
+
+EXTRA = {"torch": "torch", "torchvision": "torchvision", "sklearn": "scikit-learn", "optuna": "optuna"}
+"""Modules of the train extra, and what they are called where they are installed from."""
+
+
+@contextmanager
+def needs_extra() -> Iterator[None]:
+    """What the train extra lacks is one line."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        if exc.name not in EXTRA:
+            raise
+        raise UsageError(f"train: got no {EXTRA[exc.name]}, need pip install 'accelsim[train]'") from exc
+
+
+@contextmanager
+def working(run_dir: Path | None) -> Iterator[None]:
+    """An interrupt says that the same command goes on."""
+    with cleaning_up():
+        try:
+            yield
+        except KeyboardInterrupt:
+            if run_dir is not None:
+                print(f"finished stages and checkpoints are in {run_dir}: the same command goes on", file=sys.stderr)
+            raise
+
+
+@contextmanager
+def writing(out: Path, run_dir: Path | None = None) -> Iterator[None]:
+    """A workload folder is made here; one that holds something else is left alone."""
+    recognised = any((out / name).is_file() for name in ("eval.safetensors", "manifest.yaml"))
+    if out.is_dir() and any(out.iterdir()) and not recognised:
+        raise OutputError(f'--out: got "{out}", need a new folder, or a workload to replace')
+    with working(run_dir):
+        yield
+    print(f"wrote {out}")
+
+
+def run_folder(given: Path | None, name: str) -> Path:
+    """Where a run is kept: beside the other runs, never inside the workload."""
+    path = given or Path("runs") / f"train-{name}"
+    if path.exists() and not path.is_dir():
+        raise OutputError(f'--run-dir: got the file "{path}", need a folder')
+    return path

@@ -1,0 +1,164 @@
+"""What `accelsim train hybrid`, `softmax` and `cosine` can be asked for."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from accelsim.datasets import DATASETS
+from accelsim.errors import RangeError
+from accelsim.train.acam_training import AcamOptions
+from accelsim.train.noise import DAY_S
+from accelsim.train.templates import TemplateOptions
+
+QUICK_IMAGES = 300
+"""Of each split in a quick run."""
+
+PAPER_RULES = ("majority", "class_mean")
+"""Template rules that compete on the validation images when none is given."""
+
+
+LIMITS = {"alpha": (0.0, 1.0), "temperature": (0.1, 100.0), "sparsity": (0.0, 0.99)}
+"""Least and largest value of an option."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random views of a data set's images: shifts in pixels, mirroring, and what a shift brings in."""
+
+    max_shift: int
+    mirrored: bool
+    background: int
+
+
+AUGMENTATIONS = {
+    "mnist": Augmentation(2, False, 0),
+    "fashion_mnist": Augmentation(2, True, 0),
+    "kmnist": Augmentation(2, False, 0),
+    "cifar10": Augmentation(4, True, 128),
+}
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Passes over the fitted images, by stage.
+
+    Attributes:
+        teacher, student: from scratch; pruning: that prunes the student and trains what is left.
+        array: on the array's own answer (recipe `best`).
+        int8: quantisation-aware fine-tuning; 0 leaves post-training quantisation alone.
+    """
+
+    teacher: int = 20
+    student: int = 60
+    pruning: int = 30
+    array: int = 40
+    int8: int = 3
+
+
+QUICK_EPOCHS = Epochs(1, 1, 1, 1, 1)
+
+
+@dataclass(frozen=True)
+class HybridOptions:
+    """One run.
+
+    Attributes:
+        out: workload folder; None writes none.
+        colour: RGB in the place of grey.
+        recipe: `best` trains the network on the array's own answer; `paper` is arXiv 2502.10089's: templates from class
+            statistics of a softmax student's features.
+        topology: of `networks.py`; None is the recipe's.
+        alpha, temperature, curriculum: of the distillation; not used without a teacher.
+        sparsity: share of weights that are pruned; 0 prunes none.
+        threshold, rule: of the paper's templates (`templates.py`); rule None lets validation choose.
+        templates_per_class, feature_bits, dont_care: what a row of the array holds.
+        noise: spec file of the chip whose array's noise the best recipe trains with; noise_age_s: after its writing.
+        n_views: random views of each image that the teacher answers and the students see.
+        limit: only the first images of each split.
+        run_dir: where finished stages are kept; None keeps nothing.
+        command: what the manifest says made it; None: the options that are not default.
+    """
+
+    data_root: Path
+    out: Path | None = None
+    dataset: str = "cifar10"
+    colour: bool = False
+    recipe: Literal["best", "paper"] = "best"
+    topology: str | None = None
+    teacher: Literal["fast", "resnet50", "none"] = "fast"
+    alpha: float = 0.9
+    temperature: float = 4.0
+    curriculum: bool = True
+    sparsity: float = 0.8
+    threshold: str = "mean"
+    rule: str | None = None
+    templates_per_class: int = 1
+    feature_bits: int = 1
+    dont_care: bool = False
+    noise: Path | None = None
+    noise_age_s: float = DAY_S
+    epochs: Epochs = field(default_factory=Epochs)
+    n_views: int = 16
+    seed: int = 0
+    quick: bool = False
+    limit: int | None = None
+    run_dir: Path | None = None
+    download: bool = False
+    command: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.dataset not in DATASETS:
+            raise RangeError(f'--dataset: got "{self.dataset}", need one of {", ".join(DATASETS)}')
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise RangeError(f"--{name}: got {value:g}, need {low:g} to {high:g}")
+        if self.quick:
+            object.__setattr__(self, "epochs", QUICK_EPOCHS)
+            object.__setattr__(self, "limit", min(self.limit or QUICK_IMAGES, QUICK_IMAGES))
+            object.__setattr__(self, "n_views", 2)
+        _ = self.acam, self.templates  # their own checks
+
+    @property
+    def topology_name(self) -> str:
+        return self.topology or {"best": "residual", "paper": "paper"}[self.recipe]
+
+    @property
+    def channels(self) -> int:
+        return 3 if self.colour else 1
+
+    @property
+    def acam(self) -> AcamOptions:
+        """What the array learns."""
+        return AcamOptions(2**self.feature_bits, self.templates_per_class, self.dont_care)
+
+    @property
+    def templates(self) -> list[TemplateOptions]:
+        """Template candidates from class statistics."""
+        threshold = "quantile" if self.feature_bits > 1 and self.threshold == "mean" else self.threshold
+        more = ("spread", "contrast") if self.feature_bits > 1 else ()
+        rules = (*PAPER_RULES, *more) if self.rule is None else (self.rule,)
+        return [TemplateOptions(threshold, rule, self.templates_per_class, self.feature_bits) for rule in rules]
+
+    @property
+    def dataset_name(self) -> str:
+        """`dataset.name` of the manifest."""
+        return DATASETS[self.dataset].recorded_name(grey=not self.colour)
+
+    def name(self, kind: str) -> str:
+        """Of a workload of this run; kind: hybrid, softmax or cosine."""
+        return f"{self.dataset}_{kind}{'_rgb' if self.colour else ''}{'_paper' if self.recipe == 'paper' else ''}"
+
+    def command_line(self, kind: str) -> str:
+        """What makes the workload again; where data and runs lie differs from machine to machine."""
+        if self.command is not None:
+            return self.command
+        given = [f"--dataset {self.dataset}", f"--recipe {self.recipe}", f"--topology {self.topology_name}"]
+        given += [f"--teacher {self.teacher}", f"--sparsity {self.sparsity:g}", f"--seed {self.seed}"]
+        given += ["--colour"] if self.colour else []
+        given += ["--quick"] if self.quick else []
+        given += [f"--noise {shlex.quote(str(self.noise))}"] if self.noise else []
+        return f"accelsim train {kind} {' '.join(given)}"

@@ -1,0 +1,174 @@
+"""What the hybrid's workloads share: images, a teacher's answers, and the student that learned from them, stage by
+stage.
+
+| stage | what is kept |
+|---|---|
+| `teacher` | its state |
+| `answers` | its logits for every view of every fitted image |
+| `student` | the softmax student's state |
+| `pruned` | the same with its masks |
+
+`hybrid.py` and `baselines.py` go on from here; with the same run folder and the same options they share these stages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from accelsim.datasets import N_CLASSES
+from accelsim.train import hybrid_stages as steps
+from accelsim.train.augment import INPUT_OFFSET
+from accelsim.train.distill import Bank, Distillation, teach
+from accelsim.train.hybrid_options import AUGMENTATIONS, HybridOptions
+from accelsim.train.images import Images, load_split, load_test
+from accelsim.train.lessons import Lessons
+from accelsim.train.networks import IMAGE_SIDE, Student, Topology, size, topology
+from accelsim.train.provenance import hours, made_by, timed
+from accelsim.train.prune import zeros
+from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, to_manifest
+from accelsim.train.stages import Arrays, Result, Stages
+from accelsim.train.state import kept, restored, student_of
+from accelsim.train.teachers import build_teacher
+
+
+class HybridRun:
+    """One run; what is asked for is computed, or read from the run folder."""
+
+    def __init__(self, options: HybridOptions) -> None:
+        self.options = options
+        self.layers: Topology = topology(options.topology_name, options.channels)
+        augmentation = AUGMENTATIONS[options.dataset]
+        images = {"dataset": options.dataset, "colour": options.colour, "limit": options.limit, "seed": options.seed}
+        self.stages = Stages(options.run_dir, {**images, **asdict(augmentation), "n_views": options.n_views})
+        split = load_split(
+            options.dataset, options.data_root,
+            grey=not options.colour, download=options.download, limit=options.limit,
+        )  # fmt: skip
+        self.material = steps.Material.of(split, augmentation, options.n_views, options.seed, N_CLASSES)
+
+    def test_images(self) -> Images:
+        """To be asked for once, when everything has been chosen."""
+        options = self.options
+        found = load_test(options.dataset, options.data_root, grey=not options.colour, limit=options.limit)
+        return found.as_hybrid_input()
+
+    def stage(self, name: str, compute: Any, **settings: Any) -> Result:
+        """`Stages.run`, timed."""
+        return self.stages.run(name, timed(compute), **settings)
+
+    @cached_property
+    def lessons(self) -> Lessons:
+        """What students are taught with."""
+        options = self.options
+        if options.teacher == "none":
+            return self.material.lessons(Distillation(0.0, 1.0))
+        return self.material.lessons(Distillation(options.alpha, options.temperature), self.bank)
+
+    @cached_property
+    def bank(self) -> Bank:
+        """Stages `teacher` and `answers`."""
+        options, material = self.options, self.material
+
+        def compute(checkpoint: Path | None) -> Result:
+            teacher = steps.train_teacher(material, options.teacher, options.epochs.teacher, options.seed, checkpoint)
+            return Result(kept(teacher), {"validation_accuracy": material.accuracy(teacher)})
+
+        taught = self.stage("teacher", compute, kind=options.teacher, epochs=options.epochs.teacher)
+
+        def answer(checkpoint: Path | None) -> Result:
+            teacher = build_teacher(options.teacher, material.channels, material.n_classes, options.seed)
+            with steps.progress_bar() as progress:
+                return Result({"answers": teach(restored(teacher, taught.arrays), material.views, progress)})
+
+        answers = self.stage("answers", answer).arrays["answers"]
+        return Bank(material.views, torch.from_numpy(answers))
+
+    @cached_property
+    def student(self) -> Student:
+        """Stages `student` and `pruned`."""
+        options, material, lessons = self.options, self.material, self.lessons
+        recipe = steps.student_recipe(options.epochs.student, options.seed)
+        pruning_recipe = steps.pruning_recipe(options.epochs.pruning, options.seed)
+
+        def compute(checkpoint: Path | None) -> Result:
+            student = steps.train_student(
+                material, self.layers, lessons, recipe, curriculum=options.curriculum, checkpoint=checkpoint
+            )
+            return Result(kept(student), {"validation_accuracy": material.accuracy(student)})
+
+        taught = {"teacher": options.teacher, "distillation": asdict(lessons.distillation)}
+        settings = {"topology": [asdict(spec) for spec in self.layers], "recipe": asdict(recipe), **taught}
+        found = self.stage("student", compute, curriculum=options.curriculum, **settings)
+        if options.sparsity == 0:
+            return student_of(self.layers, N_CLASSES, found.arrays)
+
+        def prune(checkpoint: Path | None) -> Result:
+            student = student_of(self.layers, N_CLASSES, found.arrays)
+            steps.prune_student(material, student, lessons, pruning_recipe, options.sparsity, checkpoint)
+            figures = {"validation_accuracy": material.accuracy(student), "zeros": round(zeros(student), 6)}
+            return Result(kept(student), figures)
+
+        pruned = self.stage("pruned", prune, sparsity=options.sparsity, recipe=asdict(pruning_recipe))
+        return student_of(self.layers, N_CLASSES, pruned.arrays)
+
+    def record(self, layers: list[IntegerLayer], images: Images, description: str) -> tuple[Any, Arrays]:
+        """Last layer's output of the images, and the arrays of `eval.safetensors`."""
+        output, nonzero_macs = evaluate(layers, steps.integer_input(images), description=description)
+        return output, {"features": output, "nonzero_macs": nonzero_macs, "labels": images.label_bytes}
+
+    def training_entry(self, kind: str, figures: dict[str, Any]) -> dict[str, Any]:
+        """`training` of the manifest; figures: what the workload's own stages add."""
+        options, done = self.options, self.stages.done
+        measured = {
+            f"validation_accuracy_{name}": done[name].figures["validation_accuracy"]
+            for name in ("teacher", "student", "pruned")
+            if name in done
+        }
+        taught = {"alpha": options.alpha, "temperature": options.temperature, "curriculum": options.curriculum}
+        found = size(self.layers, N_CLASSES)
+        epochs = {f"epochs_{name}": n for name, n in asdict(options.epochs).items() if name in done}
+        return {
+            "command": options.command_line(kind),
+            "seed": options.seed,
+            "recipe": options.recipe,
+            "topology": options.topology_name,
+            "parameters": found.parameters,
+            "multiply_accumulates": found.macs,
+            "teacher": options.teacher,
+            **({} if options.teacher == "none" else taught),
+            **epochs,
+            "training_images": len(self.material.split.fitted),
+            "validation_images": len(self.material.split.validation),
+            **measured,
+            **({"zeros": done["pruned"].figures["zeros"]} if "pruned" in done else {}),
+            **figures,
+            "hours": hours(self.stages),
+            **made_by(),
+        }
+
+    def student_text(self) -> str:
+        """The int8 student in words."""
+        options = self.options
+        taught = "labels alone" if options.teacher == "none" else f"a teacher ({options.teacher}) and labels"
+        pruned = f", {options.sparsity:.0%} of its weights pruned" if options.sparsity else ""
+        topology_name = options.topology_name
+        return f"{options.dataset_name} by a student of topology {topology_name}, taught by {taught}{pruned}, int8"
+
+    def cnn_entry(self, layers: list[FloatLayer], head: str) -> dict[str, Any]:
+        """`cnn` of the manifest."""
+        sides = {"height": IMAGE_SIDE, "width": IMAGE_SIDE}
+        return {
+            "input": {"channels": self.options.channels, **sides, "offset": INPUT_OFFSET, "shift": 0},
+            "grey": not self.options.colour,
+            "head": head,
+            "layers": [to_manifest(layer) for layer in layers],
+        }
+
+    def dataset_entry(self, n_inputs: int) -> dict[str, Any]:
+        """`dataset` of the manifest."""
+        return {"name": self.options.dataset_name, "split": "test", "n_inputs": n_inputs, "n_classes": N_CLASSES}

@@ -1,0 +1,198 @@
+"""The stages of the hybrid's pipeline, each callable by itself: what is trained, on what, by which recipe.
+
+All of them choose on validation images and none sees a test image.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from accelsim.train.acam_training import AcamNetwork, AcamOptions, fit_acam, start_acam
+from accelsim.train.augment import INPUT_OFFSET, Views, to_input
+from accelsim.train.distill import Bank, Curriculum, Distillation
+from accelsim.train.hybrid_options import Augmentation
+from accelsim.train.images import Images, Split
+from accelsim.train.lessons import Lessons
+from accelsim.train.loop import Recipe, fit
+from accelsim.train.networks import Student, Topology, logits_of
+from accelsim.train.prune import Pruning
+from accelsim.train.qat import QuantisedStudent
+from accelsim.train.teachers import build_teacher, fit_teacher, recipe_of
+
+CALIBRATION_IMAGES = 500
+START_IMAGES = 5000
+"""Fitted images whose features the array's thresholds and windows start from."""
+N_PRUNINGS = 200
+"""Prunings over a run, about."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Images of 32 x 32 and their views.
+
+    Attributes:
+        unseen: network inputs of the validation images.
+    """
+
+    split: Split
+    views: Views
+    unseen: Tensor
+    n_classes: int
+
+    @classmethod
+    def of(cls, split: Split, augmentation: Augmentation, n_views: int, seed: int, n_classes: int) -> Material:
+        found = split.as_hybrid_input()
+        how = augmentation
+        views = Views(found.fitted.pixels, n_views, seed, how.max_shift, how.mirrored, how.background)
+        return cls(found, views, to_input(found.validation.pixels), n_classes)
+
+    @property
+    def channels(self) -> int:
+        return int(self.split.fitted.pixels.shape[1])
+
+    @property
+    def calibration(self) -> Tensor:
+        """Fitted images as the integer network takes them."""
+        return integer_input(self.split.fitted.first(CALIBRATION_IMAGES))
+
+    def lessons(self, distillation: Distillation, bank: Bank | None = None) -> Lessons:
+        return Lessons(self.views, self.split.fitted.labels, distillation, bank)
+
+    def accuracy(self, model: Any) -> float:
+        """Of a model that gives logits, on the validation images."""
+        model.eval()
+        right = logits_of(model, self.unseen).argmax(1) == self.split.validation.labels
+        return int(right.sum()) / len(right)
+
+
+def integer_input(images: Images) -> Tensor:
+    """[n, channels, height, width] int8 as the workload format has it, with shift 0."""
+    return (images.pixels.short() - INPUT_OFFSET).to(torch.int8)
+
+
+def student_recipe(epochs: int, seed: int) -> Recipe:
+    return Recipe("student", epochs, seed, 0.05, 256, "muon", weight_decay=0.02, warmup=0.1)
+
+
+def pruning_recipe(epochs: int, seed: int) -> Recipe:
+    return Recipe("pruning", epochs, seed, 0.02, 256, "muon", weight_decay=0.02, warmup=0.05)
+
+
+def array_recipe(epochs: int, seed: int) -> Recipe:
+    return Recipe("array", epochs, seed, 0.05, 256, "muon", weight_decay=0.02, warmup=0.05)
+
+
+def int8_recipe(epochs: int, seed: int) -> Recipe:
+    return Recipe("int8", epochs, seed, 1e-4, 256, "adam", warmup=0.1)
+
+
+def train_teacher(material: Material, kind: str, epochs: int, seed: int, checkpoint: Path | None = None) -> Any:
+    """A teacher of the kinds of `teachers.py`, trained on labels."""
+    teacher = build_teacher(kind, material.channels, material.n_classes, seed)
+    with progress_bar() as progress:
+        fit_teacher(
+            teacher, material.lessons(Distillation(0.0, 1.0)), recipe_of(kind, epochs, seed),
+            validate=lambda: material.accuracy(teacher), progress=progress, checkpoint=checkpoint,
+        )  # fmt: skip
+    return teacher
+
+
+def train_student(
+    material: Material,
+    layers: Topology,
+    lessons: Lessons,
+    recipe: Recipe,
+    *,
+    curriculum: bool = False,
+    checkpoint: Path | None = None,
+) -> Student:
+    """A softmax student from scratch; `curriculum` needs lessons with a bank."""
+    student = Student(layers, material.n_classes, recipe.seed)
+    order = None
+    if curriculum and lessons.bank is not None:
+        order = Curriculum(lessons.bank.difficulty(lessons.labels), recipe.epochs).order
+    _fit(material, student, lessons, recipe, order=order, checkpoint=checkpoint)
+    return student
+
+
+def prune_student(
+    material: Material,
+    student: Student,
+    lessons: Lessons,
+    recipe: Recipe,
+    sparsity: float,
+    checkpoint: Path | None = None,
+) -> None:
+    """Prune in place while fine-tuning."""
+    n_steps = recipe.epochs * -(-len(lessons) // recipe.batch_size)
+    pruning = Pruning(student, sparsity, n_steps, max(1, n_steps // N_PRUNINGS))
+    _fit(material, student, lessons, recipe, after_step=pruning.after_step, checkpoint=checkpoint)
+
+
+def train_array(
+    material: Material,
+    student: Student,
+    lessons: Lessons,
+    recipe: Recipe,
+    options: AcamOptions,
+    *,
+    noise_counts: float = 0.0,
+    checkpoint: Path | None = None,
+) -> AcamNetwork:
+    """The student (a copy of it) fine-tuned on the array's own answer."""
+    network = begin_array(material, student, options, recipe.seed)
+    network.noise_counts = noise_counts
+    fit_array(material, network, lessons, recipe, checkpoint)
+    return network
+
+
+def begin_array(material: Material, student: Student, options: AcamOptions, seed: int) -> AcamNetwork:
+    """What `train_array` starts from."""
+    first = material.split.fitted.first(START_IMAGES)
+    return start_acam(student, to_input(first.pixels), first.labels, options, seed)
+
+
+def fit_array(
+    material: Material, network: AcamNetwork, lessons: Lessons, recipe: Recipe, checkpoint: Path | None = None
+) -> None:
+    """`fit_acam` on the material, in place."""
+    with progress_bar() as progress:
+        fit_acam(
+            network, lessons, recipe,
+            validate=lambda: material.accuracy(network), progress=progress, checkpoint=checkpoint,
+        )  # fmt: skip
+
+
+def quantised_copy(material: Material, student: Student) -> QuantisedStudent:
+    """The student in fake int8, calibrated, for quantisation-aware fine-tuning."""
+    return QuantisedStudent(student, material.calibration)
+
+
+def fit_softmax(
+    material: Material, student: Any, lessons: Lessons, recipe: Recipe, checkpoint: Path | None = None
+) -> None:
+    """Fine-tune a (quantised) student on its softmax layer, in place."""
+    _fit(material, student, lessons, recipe, checkpoint=checkpoint)
+
+
+def _fit(material: Material, model: Any, lessons: Lessons, recipe: Recipe, **how: Any) -> None:
+    with progress_bar() as progress:
+        fit(
+            model, len(lessons), recipe, lessons.batch_loss(model),
+            validate=partial(material.accuracy, model), progress=progress, **how,
+        )  # fmt: skip
+
+
+def progress_bar() -> Progress:
+    """On standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())

@@ -1,0 +1,57 @@
+"""What a student is taught with: random views of the fitted images, their labels, and a teacher's answers to them.
+
+Every training of the hybrid (softmax, pruning, quantisation-aware, template match) draws its batches here, so that
+all of them distil from the same bank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from accelsim.train.augment import Views
+from accelsim.train.distill import Bank, Distillation
+from accelsim.train.loop import BatchLoss
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Views of the fitted images and the loss on them.
+
+    Attributes:
+        labels: [n] int64, of `views.pixels`.
+        bank: the teacher's answers to the same views; None: labels alone.
+    """
+
+    views: Views
+    labels: Tensor
+    distillation: Distillation
+    bank: Bank | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def draw(self, indices: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Network inputs [batch, channels, height, width] of random views of the images `indices`, and the views
+        [batch]."""
+        views = self.views.draw(len(indices), generator)
+        return self.views.batch(indices, views), views
+
+    def loss(self, logits: Tensor, indices: Tensor, views: Tensor) -> Tensor:
+        """Mean over the batch that `draw` gave; logits [batch, n_classes] float32."""
+        answers = None if self.bank is None else self.bank.answers(indices, views)
+        return self.distillation.loss(logits, self.labels[indices], answers)
+
+    def batch_loss(self, model: Callable[[Tensor], Tensor]) -> BatchLoss:
+        """For `loop.fit`: `model` gives logits [batch, n_classes]; its convolutions run in bfloat16."""
+
+        def loss(indices: Tensor, generator: torch.Generator) -> Tensor:
+            x, views = self.draw(indices, generator)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = model(x)
+            return self.loss(logits.float(), indices, views)
+
+        return loss

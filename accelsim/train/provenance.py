@@ -1,0 +1,83 @@
+"""Who made a workload, on what, and how long it took: what the manifests of trained workloads say."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from accelsim import __version__
+from accelsim.train.stages import Result, Stages
+
+SECONDS = "seconds"
+"""Figure of a timed stage."""
+
+PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn")
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def timed(compute: Callable[[Path | None], Result]) -> Callable[[Path | None], Result]:
+    """`compute` of a stage, whose result then has the figure `seconds`, those of attempts that were stopped included.
+
+    A stopped attempt leaves its seconds beside the checkpoint; one that is killed outright leaves none, and is not
+    counted.
+    """
+
+    def with_seconds(checkpoint: Path | None) -> Result:
+        kept = None if checkpoint is None else checkpoint.with_suffix(".seconds")
+        before = _read(kept)
+        start = time.monotonic()
+        try:
+            found = compute(checkpoint)
+        except BaseException:
+            if kept is not None:
+                _write(kept, before + time.monotonic() - start)
+            raise
+        if kept is not None:
+            kept.unlink(missing_ok=True)
+        return replace(found, figures={**found.figures, SECONDS: before + time.monotonic() - start})
+
+    return with_seconds
+
+
+def _read(kept: Path | None) -> float:
+    try:
+        return 0.0 if kept is None else float(kept.read_text())
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _write(kept: Path, seconds: float) -> None:
+    with suppress(OSError):  # what stopped the attempt is the news
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(str(seconds))
+
+
+def hours(stages: Stages) -> float:
+    """Of all stages of a run, also those that were done before."""
+    seconds = sum(float(result.figures.get(SECONDS, 0.0)) for result in stages.done.values())
+    return round(seconds / 3600, 3)
+
+
+def made_by() -> dict[str, Any]:
+    """Versions and device, for a manifest's `training`."""
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return {"accelsim_version": __version__, "versions": versions, "device": _device()}
+
+
+def _device() -> str:
+    names = [line.partition(":")[2].strip() for line in _lines(CPU_INFO) if line.startswith("model name")]
+    return f"{os.cpu_count()} CPU cores, {names[0] if names else platform.machine()}"
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []

@@ -1,0 +1,118 @@
+"""The targets of the project against what its workloads measure.
+
+A row's manifest is that of a shipped workload, or one kept alone in `reports/training/workloads/NAME/manifest.yaml`,
+for figures whose workload is not shipped.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelsim.manifest import Manifest
+from accelsim.manifest_check import read_manifest
+from accelsim.report.intervals import wilson_interval
+from accelsim.report.markdown import table
+
+VALIDATION = "validation_accuracy"
+"""Key of a manifest's `training`: accuracy on validation images of what the workload is."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One figure.
+
+    Attributes:
+        published: what the paper reports, and of what; goal: what we want (a fraction), or None where the figure is
+            reported as measured.
+        workload: name of the one that measures it.
+        run: folder below `reports` of the committed run of a population of chips, where the figure is its mean.
+    """
+
+    figure: str
+    published: str
+    goal: float | None
+    workload: str
+    run: str = ""
+
+
+SMALL_TOPOLOGY = "topology of the paper"
+BUDGET = "≤ 380 K parameters, ≤ 18.13 M MAC"
+
+TARGETS = (
+    Target(f"student, softmax, greyscale, {SMALL_TOPOLOGY}", "82.22 %", 0.85, "cifar10_softmax_paper"),
+    Target(f"student, softmax, greyscale, {BUDGET}", "–", 0.90, "cifar10_softmax_dense"),
+    Target("same, 80 % pruned, int8", "–", 0.89, "cifar10_softmax"),
+    Target(
+        f"ACAM, 10 templates x 784 binary cells, greyscale, {SMALL_TOPOLOGY}",
+        "70.91 % (another method)",
+        0.84,
+        "cifar10_hybrid_small",
+    ),
+    Target(f"same, {BUDGET}", "–", 0.89, "cifar10_hybrid"),
+    Target(
+        "same with the imperfections of `hybrid_physical`",
+        "–",
+        0.88,
+        "cifar10_hybrid",
+        "hybrid_physical-cifar10_hybrid",
+    ),
+    Target("ACAM, RGB", "–", 0.91, "cifar10_hybrid_rgb"),
+    Target("the paper's own recipe, 1 template a class", "70.91 %", None, "cifar10_hybrid_paper"),
+    Target("the paper's own recipe, 2 templates a class", "71.64 %", None, "cifar10_hybrid_paper_2"),
+    Target("the paper's own recipe, 3 templates a class", "71.60 %", None, "cifar10_hybrid_paper_3"),
+    Target("MBI mixed mode, fallback charged, coverage ≥ 95 %", "93.04 % at 69.65 %", 0.992, "mnist_cascade"),
+    Target("MBI, coverage 100 %, metric circuit, ≤ 13.16 nJ, ≤ 100 kB", "–", 0.985, "mnist_mbi"),
+    Target("same with the imperfections of `mbi_physical`", "–", 0.98, "mnist_mbi", "mbi_physical-mnist_mbi"),
+    Target("MBI at half the energy, ≤ 6.58 nJ", "–", 0.975, "mnist_mbi_half"),
+    Target("MBI, the paper's own recipe: episodes, tree, learned locations", "–", None, "mnist_mbi_paper"),
+)
+
+HEADINGS = ("figure", "published", "target", "validation", "test (95 % interval)", "reached", "seed", "made by")
+
+
+def targets_table(root: Path) -> str:
+    """The table; root: folder that has `workloads` and `reports`. What is not there says so."""
+    return table(HEADINGS, [_row(target, root) for target in TARGETS])
+
+
+def _row(target: Target, root: Path) -> list[str]:
+    goal = "as measured" if target.goal is None else f"≥ {target.goal:.1%}"
+    manifest = _manifest(target.workload, root)
+    if manifest is None:
+        return [target.figure, target.published, goal, "–", f"no `{target.workload}` yet", "–", "–", "–"]
+    training = manifest.training
+    found, text = _population(target, root) if target.run else _measured(manifest)
+    reached = "–" if target.goal is None or found is None else "yes" if found >= target.goal else "no"
+    validation = training.get(VALIDATION)
+    shown = f"{validation:.2%}" if isinstance(validation, float) else "–"
+    command = f"`{training['command']}`" if "command" in training else "–"
+    return [target.figure, target.published, goal, shown, text, reached, str(training.get("seed", "–")), command]
+
+
+def _manifest(name: str, root: Path) -> Manifest | None:
+    for folder in (root / "workloads", root / "reports" / "training" / "workloads"):
+        path = folder / name / "manifest.yaml"
+        if path.is_file():
+            return read_manifest(path)
+    return None
+
+
+def _measured(manifest: Manifest) -> tuple[float | None, str]:
+    measured = manifest.accuracy.measured
+    if measured is None:
+        return None, "not evaluated"
+    low, high = wilson_interval(measured, manifest.dataset.n_inputs)
+    return measured, f"{measured:.2%} ({low:.2%} to {high:.2%})"
+
+
+def _population(target: Target, root: Path) -> tuple[float | None, str]:
+    """Mean over the chips of a committed run, and the 5th percentile."""
+    path = root / "reports" / target.run / "summary.json"
+    if not path.is_file():
+        return None, f"`reports/{target.run}` is not there"
+    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    over = summary["population"]["accuracy"]
+    return over["mean"], f"{over['mean']:.2%} over {summary['n_chips']} chips (5th percentile {over['p5']:.2%})"

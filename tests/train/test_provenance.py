@@ -1,0 +1,41 @@
+"""What a manifest says of its making: seconds add up over attempts, versions and device are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from accelsim.train import provenance
+from accelsim.train.provenance import hours, made_by, timed
+from accelsim.train.stages import Result, Stages
+
+
+def test_seconds_of_a_stopped_attempt_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 10.0, 100.0, 105.0, 200.0, 3200.0])
+    monkeypatch.setattr(provenance.time, "monotonic", lambda: next(clock))
+    stopped = [True]
+
+    def compute(checkpoint: Path | None) -> Result:
+        if stopped.pop() if stopped else False:
+            raise KeyboardInterrupt
+        return Result({}, {"accuracy": 0.5})
+
+    with pytest.raises(KeyboardInterrupt):
+        Stages(tmp_path, {}).run("one", timed(compute))
+    stages = Stages(tmp_path, {})
+    assert stages.run("one", timed(compute)).figures == {"accuracy": 0.5, "seconds": 15.0}
+    stages.run("two", timed(compute))
+    assert hours(stages) == round(3015 / 3600, 3)
+    assert not list(tmp_path.glob("*.seconds"))
+    again = Stages(tmp_path, {})
+    again.run("one", timed(compute))
+    assert hours(again) == round(15 / 3600, 3)
+
+
+@pytest.mark.torch
+def test_versions_and_device() -> None:
+    said = made_by()
+    assert "torch " in said["versions"]
+    assert "CPU cores" in said["device"]
+    assert all(isinstance(value, str) for value in said.values())
