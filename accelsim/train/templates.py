@@ -41,7 +41,8 @@ Real = npt.NDArray[np.float64]
 
 MAX_BITS = 4
 WINDOW_SHARE = 0.7
-"""Of 0.5, 0.6, 0.7, 0.8 and 0.9 of a class's images; a window of all of them would match nearly everything."""
+"""Of 0.5, 0.6, 0.7, 0.8 and 0.9 none is the best for every number of bits; for 3 (quantile) this was, on validation
+images of a trial student: 64.4 %. A window of all images would match nearly everything."""
 
 MATCHING = {"majority": "feature_count", "class_mean": "feature_count", "spread": "window", "contrast": "window"}
 """How rows are compared under each rule."""
