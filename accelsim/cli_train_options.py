@@ -73,9 +73,15 @@ Teacher = Annotated[
 Alpha = Annotated[float, option(METHOD, "Weight of the teacher; the labels have the rest.", min=0, max=1, metavar="A")]
 Temperature = Annotated[float, option(METHOD, "Of the distillation.", min=0.1, max=100, metavar="T")]
 Curriculum = Annotated[
-    bool, option(METHOD, "Images that the teacher finds easy first.", "--curriculum/--no-curriculum")
+    bool | None,
+    option(
+        METHOD, "Images that the teacher finds easy first [default: the recipe's].", "--curriculum/--no-curriculum"
+    ),
 ]
-Sparsity = Annotated[float, option(METHOD, "Share of weights that are pruned.", min=0, max=0.99, metavar="S")]
+Sparsity = Annotated[
+    float | None,
+    option(METHOD, "Share of weights that are pruned [default: the recipe's].", min=0, max=0.99, metavar="S"),
+]
 Threshold = Annotated[
     str,
     option(

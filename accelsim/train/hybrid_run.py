@@ -41,7 +41,7 @@ class HybridRun:
 
     def __init__(self, options: HybridOptions) -> None:
         self.options = options
-        self.layers: Topology = topology(options.topology_name, options.channels)
+        self.layers: Topology = topology(options.chosen.topology, options.channels)
         augmentation = AUGMENTATIONS[options.dataset]
         images = {"dataset": options.dataset, "colour": options.colour, "limit": options.limit, "seed": options.seed}
         self.stages = Stages(options.run_dir, {**images, **asdict(augmentation), "n_views": options.n_views})
@@ -97,23 +97,23 @@ class HybridRun:
 
         def compute(checkpoint: Path | None) -> Result:
             student = steps.train_student(
-                material, self.layers, lessons, recipe, curriculum=options.curriculum, checkpoint=checkpoint
+                material, self.layers, lessons, recipe, curriculum=options.chosen.curriculum, checkpoint=checkpoint
             )
             return Result(kept(student), {"validation_accuracy": material.accuracy(student)})
 
         taught = {"teacher": options.teacher, "distillation": asdict(lessons.distillation)}
         settings = {"topology": [asdict(spec) for spec in self.layers], "recipe": asdict(recipe), **taught}
-        found = self.stage("student", compute, curriculum=options.curriculum, **settings)
-        if options.sparsity == 0:
+        found = self.stage("student", compute, curriculum=options.chosen.curriculum, **settings)
+        if options.chosen.sparsity == 0:
             return student_of(self.layers, N_CLASSES, found.arrays)
 
         def prune(checkpoint: Path | None) -> Result:
             student = student_of(self.layers, N_CLASSES, found.arrays)
-            steps.prune_student(material, student, lessons, pruning_recipe, options.sparsity, checkpoint)
+            steps.prune_student(material, student, lessons, pruning_recipe, options.chosen.sparsity, checkpoint)
             figures = {"validation_accuracy": material.accuracy(student), "zeros": round(zeros(student), 6)}
             return Result(kept(student), figures)
 
-        pruned = self.stage("pruned", prune, sparsity=options.sparsity, recipe=asdict(pruning_recipe))
+        pruned = self.stage("pruned", prune, sparsity=options.chosen.sparsity, recipe=asdict(pruning_recipe))
         return student_of(self.layers, N_CLASSES, pruned.arrays)
 
     def record(self, layers: list[IntegerLayer], images: Images, description: str) -> tuple[Any, Arrays]:
@@ -129,14 +129,14 @@ class HybridRun:
             for name in ("teacher", "student", "pruned")
             if name in done
         }
-        taught = {"alpha": options.alpha, "temperature": options.temperature, "curriculum": options.curriculum}
+        taught = {"alpha": options.alpha, "temperature": options.temperature, "curriculum": options.chosen.curriculum}
         found = size(self.layers, N_CLASSES)
         epochs = {f"epochs_{name}": n for name, n in asdict(options.epochs).items() if name in done}
         return {
             "command": options.command_line(kind),
             "seed": options.seed,
             "recipe": options.recipe,
-            "topology": options.topology_name,
+            "topology": options.chosen.topology,
             "parameters": found.parameters,
             "multiply_accumulates": found.macs,
             "teacher": options.teacher,
@@ -155,8 +155,8 @@ class HybridRun:
         """The int8 student in words."""
         options = self.options
         taught = "labels alone" if options.teacher == "none" else f"a teacher ({options.teacher}) and labels"
-        pruned = f", {options.sparsity:.0%} of its weights pruned" if options.sparsity else ""
-        topology_name = options.topology_name
+        pruned = f", {options.chosen.sparsity:.0%} of its weights pruned" if options.chosen.sparsity else ""
+        topology_name = options.chosen.topology
         return f"{options.dataset_name} by a student of topology {topology_name}, taught by {taught}{pruned}, int8"
 
     def cnn_entry(self, layers: list[FloatLayer], head: str) -> dict[str, Any]:

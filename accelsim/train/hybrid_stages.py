@@ -80,15 +80,15 @@ def integer_input(images: Images) -> Tensor:
 
 
 def student_recipe(epochs: int, seed: int) -> Recipe:
-    return Recipe("student", epochs, seed, 0.05, 256, "muon", weight_decay=0.02, warmup=0.1)
+    return Recipe("student", epochs, seed, 0.05, 500, "muon", weight_decay=0.05, warmup=0.1)
 
 
 def pruning_recipe(epochs: int, seed: int) -> Recipe:
-    return Recipe("pruning", epochs, seed, 0.02, 256, "muon", weight_decay=0.02, warmup=0.05)
+    return Recipe("pruning", epochs, seed, 0.03, 500, "muon", weight_decay=0.05, warmup=0.05)
 
 
 def array_recipe(epochs: int, seed: int) -> Recipe:
-    return Recipe("array", epochs, seed, 0.05, 256, "muon", weight_decay=0.02, warmup=0.05)
+    return Recipe("array", epochs, seed, 0.05, 500, "muon", weight_decay=0.02, warmup=0.05)
 
 
 def int8_recipe(epochs: int, seed: int) -> Recipe:

@@ -105,7 +105,6 @@ def train_mbi(
     sizes = sized(plan or (QUICK if quick else FULL), epochs)
     split = load_split(dataset, data_root, grey=True, download=download, limit=sizes.limit)
     geometry, shape = design(dataset, split.fitted, budget_nj)
-    geometry, shape = design(dataset, split.fitted, budget_nj)
     material = Material.of(dataset, split, sizes, seed)
     stages = material.stages(run_dir)
     model = _tables(stages, material, geometry, shape, lesson or Lesson())
