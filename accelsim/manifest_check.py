@@ -55,6 +55,19 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
+def find_manifest(root: Path, name: str) -> Manifest | None:
+    """The manifest of the trained workload `name` below `root`: of a shipped one, or one kept alone in
+    `reports/training/workloads` because only its figures matter; None where neither is there.
+
+    Raises:
+        WorkloadError: if it is damaged.
+    """
+    for folder in (root / "workloads", root / "reports" / "training" / "workloads"):
+        if (path := folder / name / "manifest.yaml").is_file():
+            return read_manifest(path)
+    return None
+
+
 @cache
 def _schema() -> dict[str, Any]:
     """JSON Schema of a manifest whose optional blocks are just blocks (to the model, null is "absent")."""

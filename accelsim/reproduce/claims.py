@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from accelsim.report.intervals import wilson_interval
 from accelsim.reproduce.quantity import Quantity
 from accelsim.reproduce.simulations import Runs
 
@@ -27,16 +28,31 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A figure of our own training and its 95 % interval (of no width where nothing is known of it), in the claim's
+    base unit."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def share(cls, share: float, n_inputs: int) -> Measured:
+        """A share of so many inputs, with its Wilson interval."""
+        return cls(share, *wilson_interval(share, n_inputs))
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Our own training of what the paper describes.
 
     Attributes:
         what: which figure, of which chip and workload.
-        figure: share of right answers and number of inputs; raises NotRun where the workload is not there yet.
+        figure: reads it; raises NotRun where the workload is not there yet.
     """
 
     what: str
-    figure: Callable[[Runs], tuple[float, int]]
+    figure: Callable[[Runs], Measured]
 
 
 @dataclass(frozen=True)

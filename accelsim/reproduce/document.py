@@ -161,18 +161,17 @@ def _recipe(claim: Claim, runs: Runs) -> Document | None:
     if claim.recipe is None:
         return None
     try:
-        share, n_inputs = claim.recipe.figure(runs)
+        found = claim.recipe.figure(runs)
     except NotRun as missing:
         return {"what": claim.recipe.what, "text": "not yet run", "value": None, "comes_with": str(missing)}
-    low, high = wilson_interval(share, n_inputs)
     unit = claim.published.inputs[0].unit
     return {
         "what": claim.recipe.what,
-        "text": figure_words(share, claim.published),
-        "value": in_unit(share, unit),
-        "low": in_unit(low, unit),
-        "high": in_unit(high, unit),
-        **_difference(compare_measured(claim.published, share, (low, high))),
+        "text": figure_words(found.value, claim.published),
+        "value": in_unit(found.value, unit),
+        "low": in_unit(found.low, unit),
+        "high": in_unit(found.high, unit),
+        **_difference(compare_measured(claim.published, found.value, (found.low, found.high))),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from accelsim.components.adc import AdcSpec
 from accelsim.components.distance_array import DistanceArraySpec
 from accelsim.errors import InvariantError
+from accelsim.reproduce.claims import Measured
 from accelsim.reproduce.simulations import Answers, Runs, Simulated
 
 BITS_A_BYTE = 8
@@ -28,6 +29,28 @@ def trained(runs: Runs) -> Answers:
 def mixed(runs: Runs) -> Answers:
     """Answers of tables with a CNN behind them, on one physical chip."""
     return runs.answers("full_chip", "mnist_cascade")
+
+
+PAPER_RECIPE = "mnist_mbi_paper"
+
+
+def recipe_mixed(runs: Runs) -> Measured:
+    """Mixed mode of our training of the paper's method: share of right answers, at the coverage of the claim."""
+    found = runs.manifest(PAPER_RECIPE)
+    return Measured.share(float(found.training["manhattan_test_accuracy_mixed"]), found.dataset.n_inputs)
+
+
+def optimised(runs: Runs) -> Measured:
+    """Share of right answers that weighing the parts of a key gained in our training."""
+    training = runs.manifest(PAPER_RECIPE).training
+    gain = training["validation_accuracy_located"] - training["validation_accuracy_equal_weights"]
+    return Measured(gain, gain, gain)
+
+
+def tree_gap(runs: Runs) -> Measured:
+    """How much further than the nearest key the tree's match is in our training."""
+    gap = float(runs.manifest(PAPER_RECIPE).training["median_gap"])
+    return Measured(gap, gap, gap)
 
 
 def levels(run: Simulated) -> float:

@@ -21,6 +21,8 @@ from accelsim.chip import Chip, build_chip
 from accelsim.dataflows.block import Block
 from accelsim.errors import InvariantError, UsageError
 from accelsim.jobs import JobBuilder
+from accelsim.manifest import Manifest
+from accelsim.manifest_check import find_manifest
 from accelsim.reproduce.quantity import UNITS
 from accelsim.rng import BLOCK_INPUTS, Sample
 from accelsim.run import DATAFLOWS, Run, RunOptions, simulate
@@ -191,6 +193,17 @@ class Runs:
     def workload(self, name: str) -> Workload:
         """A shipped workload."""
         return load_workload(self._root / "workloads" / name)
+
+    def manifest(self, name: str) -> Manifest:
+        """Of a trained workload, shipped or not: what was measured when it was made.
+
+        Raises:
+            NotRun: if it is not there.
+        """
+        found = find_manifest(self._root, name)
+        if found is None:
+            raise NotRun(f"no manifest of {name}")
+        return found
 
     def chip(self, spec: str) -> Chip:
         """A shipped chip."""

@@ -276,6 +276,7 @@ def _training(stages: Stages, weights: Weights) -> dict[str, Any]:
         "manhattan_test_accuracy": done["test"]["manhattan"]["accuracy"],
         "manhattan_test_accuracy_mixed": tested_manhattan["accuracy"],
         "manhattan_test_coverage_mixed": tested_manhattan["coverage"],
+        "median_gap": tree["gap"]["median"],
         **{f"weight_{part}": weight for part, weight in asdict(weights).items()},
         **{name: tree[name] for name in ("rows", "keys", "comparisons")},
         "hours": hours(stages),

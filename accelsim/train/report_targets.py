@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.manifest import Manifest
-from accelsim.manifest_check import read_manifest
+from accelsim.manifest_check import find_manifest
 from accelsim.report.intervals import wilson_interval
 from accelsim.report.markdown import table
 
@@ -42,7 +42,7 @@ SMALL_TOPOLOGY = "topology of the paper"
 BUDGET = "≤ 380 K parameters, ≤ 18.13 M MAC"
 
 TARGETS = (
-    Target(f"student, softmax, greyscale, {SMALL_TOPOLOGY}", "82.22 %", 0.85, "cifar10_softmax_paper"),
+    Target(f"student, softmax, greyscale, {SMALL_TOPOLOGY}", "82.22 %", 0.85, "cifar10_softmax_small"),
     Target(f"student, softmax, greyscale, {BUDGET}", "–", 0.90, "cifar10_softmax_dense"),
     Target("same, 80 % pruned, int8", "–", 0.89, "cifar10_softmax"),
     Target(
@@ -80,7 +80,7 @@ def targets_table(root: Path) -> str:
 
 def _row(target: Target, root: Path) -> list[str]:
     goal = "as measured" if target.goal is None else f"≥ {target.goal:.1%}"
-    manifest = _manifest(target.workload, root)
+    manifest = find_manifest(root, target.workload)
     if manifest is None:
         return [target.figure, target.published, goal, "–", f"no `{target.workload}` yet", "–", "–", "–"]
     training = manifest.training
@@ -90,14 +90,6 @@ def _row(target: Target, root: Path) -> list[str]:
     shown = f"{validation:.2%}" if isinstance(validation, float) else "–"
     command = f"`{training['command']}`" if "command" in training else "–"
     return [target.figure, target.published, goal, shown, text, reached, str(training.get("seed", "–")), command]
-
-
-def _manifest(name: str, root: Path) -> Manifest | None:
-    for folder in (root / "workloads", root / "reports" / "training" / "workloads"):
-        path = folder / name / "manifest.yaml"
-        if path.is_file():
-            return read_manifest(path)
-    return None
 
 
 def _measured(manifest: Manifest) -> tuple[float | None, str]:
