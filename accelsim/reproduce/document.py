@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from accelsim.report.intervals import wilson_interval
 from accelsim.reproduce.claims import Claim, Contradiction, Reading, Seed, Unchecked
 from accelsim.reproduce.projections import projections
 from accelsim.reproduce.quantity import Input, Quantity, in_unit

@@ -201,8 +201,8 @@ def gap_histogram(found: Ints, least: Ints) -> dict[str, Any]:
     """How much further rows at the distances `found` are than the nearest ones at `least`, both [n].
 
     Shares of the queries whose gap (found - least) / least lies within each pair of `GAP_EDGES` (the first also holds
-    no gap at all); a gap above an exact match counts as above the last edge, so the shares may sum to less than 1. The median gap is
-    given too.
+    no gap at all); a gap above an exact match counts as above the last edge, so the shares may sum to less than 1. With
+    them comes the median gap.
     """
     gap = np.where(found == least, 0.0, (found - least) / np.maximum(least, 1e-9))
     counts, _ = np.histogram(gap, GAP_EDGES)
