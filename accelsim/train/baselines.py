@@ -154,7 +154,7 @@ def _record(
     n_inputs = len(tested.arrays["labels"])
     manifest = {
         "schema_version": 1,
-        "name": run.options.name(kind),
+        "name": run.options.out.resolve().name,
         "kind": "cnn",
         "method": method,
         "description": text,

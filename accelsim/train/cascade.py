@@ -145,7 +145,7 @@ def train_cascade(
     )
     entry = {
         "schema_version": 1,
-        "name": f"{dataset}_cascade",
+        "name": out.resolve().name,
         "kind": "cascade",
         "method": "learned_prototypes",
         "description": DESCRIPTION.format(title=title, tables=tables.manifest.name, margin=margin, macs=_macs(layers)),

@@ -185,13 +185,14 @@ def _save(
     run: HybridRun, layers: list[IntegerLayer], templates: Templates, figures: dict[str, Any], tested: Result
 ) -> None:
     options = run.options
+    assert options.out is not None
     rule = figures["template_rule"]
     learned = rule == LEARNED
     method = "acam_aware" if learned else f"{options.recipe}_{rule}"
     n_inputs = len(tested.arrays["labels"])
     manifest = {
         "schema_version": 1,
-        "name": options.name("hybrid"),
+        "name": options.out.resolve().name,
         "kind": "hybrid",
         "method": method,
         "description": _description(run, rule),
@@ -204,7 +205,6 @@ def _save(
         "cnn": run.cnn_entry([layer.shape for layer in layers], "acam"),
         "acam": templates.manifest(N_CLASSES),
     }
-    assert options.out is not None
     save_workload(options.out, manifest, {**to_arrays(layers), **templates.arrays()}, tested.arrays)
 
 

@@ -168,10 +168,6 @@ class HybridOptions:
         """`dataset.name` of the manifest."""
         return DATASETS[self.dataset].recorded_name(grey=not self.colour)
 
-    def name(self, kind: str) -> str:
-        """Of a workload of this run; kind: hybrid, softmax or cosine."""
-        return f"{self.dataset}_{kind}{'_rgb' if self.colour else ''}{'_paper' if self.recipe == 'paper' else ''}"
-
     def command_line(self, kind: str) -> str:
         """What makes the workload again; where data and runs lie differs from machine to machine."""
         if self.command is not None:

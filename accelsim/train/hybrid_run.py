@@ -4,7 +4,7 @@ stage.
 | stage | what is kept |
 |---|---|
 | `teacher` | its state |
-| `answers` | its logits for every view of every fitted image |
+| `answers` | its logits for every view of every fitted image (where images may be mirrored, mean with the mirror's) |
 | `student` | the softmax student's state |
 | `pruned` | the same with its masks |
 
@@ -33,7 +33,7 @@ from accelsim.train.prune import zeros
 from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, to_manifest
 from accelsim.train.stages import Arrays, Result, Stages
 from accelsim.train.state import kept, restored, student_of
-from accelsim.train.teachers import build_teacher
+from accelsim.train.teachers import Mirrored, build_teacher
 
 
 class HybridRun:
@@ -73,6 +73,7 @@ class HybridRun:
     def bank(self) -> Bank:
         """Stages `teacher` and `answers`."""
         options, material = self.options, self.material
+        mirrored = material.views.mirrored
 
         def compute(checkpoint: Path | None) -> Result:
             teacher = steps.train_teacher(material, options.teacher, options.epochs.teacher, options.seed, checkpoint)
@@ -81,11 +82,14 @@ class HybridRun:
         taught = self.stage("teacher", compute, kind=options.teacher, epochs=options.epochs.teacher)
 
         def answer(checkpoint: Path | None) -> Result:
-            teacher = build_teacher(options.teacher, material.channels, material.n_classes, options.seed)
+            blank = build_teacher(options.teacher, material.channels, material.n_classes, options.seed)
+            teacher = restored(blank, taught.arrays)
+            teacher = Mirrored(teacher) if mirrored else teacher
             with steps.progress_bar() as progress:
-                return Result({"answers": teach(restored(teacher, taught.arrays), material.views, progress)})
+                answers = teach(teacher, material.views, progress)
+            return Result({"answers": answers}, {"validation_accuracy": material.accuracy(teacher)})
 
-        answers = self.stage("answers", answer).arrays["answers"]
+        answers = self.stage("answers", answer, mirrored=mirrored).arrays["answers"]
         return Bank(material.views, torch.from_numpy(answers))
 
     @cached_property
@@ -126,7 +130,7 @@ class HybridRun:
         options, done = self.options, self.stages.done
         measured = {
             f"validation_accuracy_{name}": done[name].figures["validation_accuracy"]
-            for name in ("teacher", "student", "pruned")
+            for name in ("teacher", "answers", "student", "pruned")
             if name in done
         }
         taught = {"alpha": options.alpha, "temperature": options.temperature, "curriculum": options.chosen.curriculum}

@@ -122,7 +122,7 @@ def train_mbi(
     title, n_inputs = DATASETS[dataset].recorded_name(grey=True), len(tested.arrays["labels"])
     entry = {
         "schema_version": 1,
-        "name": f"{dataset}_mbi",
+        "name": out.resolve().name,
         "kind": "mbi",
         "method": "learned_prototypes",
         "description": _describe(title, geometry, shape),

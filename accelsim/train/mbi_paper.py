@@ -156,7 +156,7 @@ def train_mbi_paper(
     typed = command or f"accelsim train mbi --recipe paper --dataset {dataset} --seed {seed}" + " --quick" * quick
     settings = {name: value for name, value in asdict(sizes).items() if value is not None}
     training = {"command": typed, "seed": seed, **settings, **_training(stages, chosen.weights), **made_by()}
-    manifest = _manifest(dataset, geometry, training, tested)
+    manifest = _manifest(out.resolve().name, dataset, geometry, training, tested)
     save_workload(out, manifest, arrays, tested.arrays)
 
 
@@ -289,7 +289,9 @@ def _paper_point(curve: list[dict[str, Any]]) -> dict[str, Any]:
     return next(point for point in curve if point["aimed"] == PAPER_COVERAGE)
 
 
-def _manifest(dataset: str, geometry: Geometry, training: Mapping[str, Any], tested: Result) -> dict[str, Any]:
+def _manifest(
+    name: str, dataset: str, geometry: Geometry, training: Mapping[str, Any], tested: Result
+) -> dict[str, Any]:
     title = DATASETS[dataset].recorded_name(grey=True)
     figures, n_inputs = tested.figures, len(tested.arrays["labels"])
     point, alone = _paper_point(figures["curve"]), f"{figures['network_accuracy']:.2%}"
@@ -299,7 +301,7 @@ def _manifest(dataset: str, geometry: Geometry, training: Mapping[str, Any], tes
     )
     return {
         "schema_version": 1,
-        "name": f"{dataset}_mbi_paper",
+        "name": name,
         "kind": "mbi",
         "method": "paper_recipe",
         "description": DESCRIPTION.format(title=title),

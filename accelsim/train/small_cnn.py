@@ -35,7 +35,7 @@ def extract_cnn(cascade: Path, out: Path) -> None:
     right = evaluation["features"].argmax(axis=1) == evaluation["labels"]
     entry = {
         "schema_version": 1,
-        "name": manifest.name.replace("cascade", "cnn"),
+        "name": out.resolve().name,
         "kind": "cnn",
         "method": "softmax",
         "description": DESCRIPTION.format(

@@ -65,7 +65,7 @@ def test_the_best_recipe_and_what_is_kept_of_it(
 
     given = options(
         data_root, out=tmp_path / "w", colour=True, run_dir=tmp_path / "run", noise=SPEC,
-        feature_bits=2, templates_per_class=2, topology=None,
+        feature_bits=2, templates_per_class=2, topology=None, sparsity=0.8,
     )  # fmt: skip
     whole = hybrid_stages.train_array
 
@@ -81,7 +81,7 @@ def test_the_best_recipe_and_what_is_kept_of_it(
         monkeypatch.setattr(hybrid_stages, name, stop)
     train_hybrid(given)
     made = check(tmp_path / "w", data_root, "cifar10")
-    assert (made.manifest.kind, made.manifest.name) == ("hybrid", "cifar10_hybrid_rgb")
+    assert (made.manifest.kind, made.manifest.name) == ("hybrid", "w")
     assert made.manifest.dataset.name == "CIFAR-10"
     assert made.manifest.acam is not None
     assert (made.manifest.acam.n_rows, made.manifest.acam.feature_levels) == (20, 4)
@@ -109,7 +109,7 @@ def test_the_papers_recipe_and_its_baselines_share_stages(
     given = {"recipe": "paper", "dataset": "mnist", "run_dir": tmp_path / "run"}
     train_hybrid(options(data_root, out=tmp_path / "w", templates_per_class=2, **given))
     made = check(tmp_path / "w", data_root, "mnist")
-    assert made.manifest.name == "mnist_hybrid_paper"
+    assert made.manifest.name == "w"
     assert made.manifest.dataset.name == "MNIST"
     assert made.manifest.method in ("paper_majority", "paper_class_mean")
     assert made.manifest.training["threshold"] == "mean"
@@ -125,7 +125,7 @@ def test_the_papers_recipe_and_its_baselines_share_stages(
     for kind, train in (("softmax", train_softmax), ("cosine", train_cosine)):
         train(options(data_root, out=tmp_path / kind, **given))
         baseline = load_workload(tmp_path / kind)
-        assert (baseline.manifest.kind, baseline.manifest.name) == ("cnn", f"mnist_{kind}_paper")
+        assert (baseline.manifest.kind, baseline.manifest.name) == ("cnn", kind)
         assert [layer.n_macs for layer in baseline.cnn.layers] == [64_800, 1_806_336, 14_450_688, 1_806_336, 7_840]
         right = baseline.evaluation["features"].argmax(axis=1) == baseline.labels
         assert baseline.manifest.accuracy.measured == right.mean()

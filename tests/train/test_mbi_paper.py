@@ -44,7 +44,7 @@ def made(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 def test_the_folder_obeys_the_format_and_gives_the_stated_accuracy(made: tuple[Path, Path]) -> None:
     workload = load_workload(made[0])
     manifest, model, recorded = workload.manifest, workload.model, workload.evaluation
-    assert (manifest.name, manifest.method, manifest.dataset.name) == ("mnist_mbi_paper", "paper_recipe", "MNIST")
+    assert (manifest.name, manifest.method, manifest.dataset.name) == (made[0].name, "paper_recipe", "MNIST")
     assert (manifest.training["command"], manifest.training["seed"]) == ("by hand", 1)
     geometry = mbi_paper.Geometry.from_manifest(workload.mbi.model_dump())
     walked = walk(model, geometry, recorded["patches"], recorded["locations"])

@@ -254,20 +254,20 @@ def test_a_post_unit_without_an_adder_says_so(tmp_path: Path, workload: Workload
     ]
 
 
-@pytest.mark.parametrize(("colours", "n_bytes"), [(1, 33_792), (3, 35_840)])
-def test_sixteen_channels_of_32_x_32_fill_32_kib(tmp_path: Path, colours: int, n_bytes: int) -> None:
+@pytest.mark.parametrize(("colours", "n_bytes"), [(1, 66_560), (3, 68_608)])
+def test_32_channels_of_32_x_32_fill_64_kib(tmp_path: Path, colours: int, n_bytes: int) -> None:
     """A block with a projection to half the sides: it fits exactly when no other image is in the chip."""
     layers = [
-        residual_parts.conv("stem", 16, in_channels=colours, in_height=32, in_width=32),
-        residual_parts.conv("down", 32, 1, 2, 0, in_channels=16, in_height=32, in_width=32),
-        residual_parts.conv("a", 32, 3, 2, 1, in_channels=16, in_height=32, in_width=32, input_from="stem"),
-        residual_parts.conv("b", 32, in_channels=32, in_height=16, in_width=16, add="down"),
+        residual_parts.conv("stem", 32, in_channels=colours, in_height=32, in_width=32),
+        residual_parts.conv("down", 64, 1, 2, 0, in_channels=32, in_height=32, in_width=32),
+        residual_parts.conv("a", 64, 3, 2, 1, in_channels=32, in_height=32, in_width=32, input_from="stem"),
+        residual_parts.conv("b", 64, in_channels=64, in_height=16, in_width=16, add="down"),
     ]
     parts = builders.shapes(head="none")
     parts.manifest["cnn"]["input"] |= {"channels": colours, "height": 32, "width": 32}
     parts.manifest["cnn"]["layers"] = [{**layer, "activation_zeros": 0.5, "weight_zeros": 0.0} for layer in layers]
     loaded, path = load_workload(builders.write_folder(tmp_path, parts)), SPECS / "cnn_physical.yaml"
-    assert n_bytes == 16 * 32**2 + 2 * 32 * 16**2 + colours * 32**2
+    assert n_bytes == 32 * 32**2 + 2 * 64 * 16**2 + colours * 32**2
     (message,) = messages(loaded, build_chip(load_spec(path)))
     assert message.startswith(
         f"cnn.layers.2: got {n_bytes} bytes of input and output of a, outputs kept of down and 1 more"
