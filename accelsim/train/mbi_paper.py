@@ -266,6 +266,8 @@ def _training(stages: Stages, weights: Weights) -> dict[str, Any]:
         "validation_accuracy_exhaustive": tree["validation_accuracy_exhaustive"],
         "validation_accuracy_located": done["tree-weighed"]["validation_accuracy"],
         "validation_accuracy_equal_weights": done["tree-equal"]["validation_accuracy"],
+        "validation_accuracy_exhaustive_located": done["tree-weighed"]["validation_accuracy_exhaustive"],
+        "validation_accuracy_exhaustive_equal_weights": done["tree-equal"]["validation_accuracy_exhaustive"],
         "validation_accuracy_network": done["network"]["validation_accuracy"],
         "validation_accuracy_mixed": mixed["accuracy"],
         "validation_coverage_mixed": mixed["coverage"],

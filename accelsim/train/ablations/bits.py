@@ -11,7 +11,7 @@ from pathlib import Path
 
 from accelsim.train import hybrid_stages as steps
 from accelsim.train.ablations.bench import Bench, Found
-from accelsim.train.ablations.hybrid_bench import HybridBench
+from accelsim.train.ablations.hybrid_bench import HybridBench, reduced
 from accelsim.train.ablations.record import Row
 from accelsim.train.acam_training import AcamOptions
 from accelsim.train.stages import Result
@@ -48,7 +48,7 @@ def _made(hybrid: HybridBench, training: str, bits: int, per_class: int) -> Row:
 
 def _learned(hybrid: HybridBench, bits: int, per_class: int, epochs: int) -> Row:
     def compute(checkpoint: Path | None) -> Result:
-        recipe, options = steps.array_recipe(epochs, hybrid.seed), AcamOptions(2**bits, per_class)
+        recipe, options = reduced(steps.array_recipe(epochs, hybrid.seed)), AcamOptions(2**bits, per_class)
         network = steps.train_array(
             hybrid.material, hybrid.student(), hybrid.lessons(), recipe, options, checkpoint=checkpoint
         )

@@ -1,12 +1,12 @@
 """The reduced setting of the hybrid's ablations: the student of the paper's topology on some grey images of CIFAR-10.
 
 The teacher sees the same images as the student, so that a distilled student knows of no more images than an undistilled
-one. Ablations that need a trained student share one, distilled with the pipeline's defaults.
+one. Ablations that need a trained student share one, distilled as recipe `best` does.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from accelsim.train import hybrid_stages as steps
 from accelsim.train.ablations.bench import Bench
 from accelsim.train.augment import INPUT_SCALE
 from accelsim.train.distill import Bank, Distillation, teach
-from accelsim.train.hybrid_options import AUGMENTATIONS
+from accelsim.train.hybrid_options import AUGMENTATIONS, HybridOptions
 from accelsim.train.images import Split, load_split
 from accelsim.train.integer_network import evaluate
 from accelsim.train.lessons import Lessons
+from accelsim.train.loop import Recipe
 from accelsim.train.networks import Student, topology
 from accelsim.train.quantise import float_layers, quantise
 from accelsim.train.stages import Result
@@ -31,7 +32,9 @@ from accelsim.train.state import kept, student_of
 from accelsim.train.templates import TemplateOptions, Templates, make_templates
 
 DATASET, TOPOLOGY, TEACHER = "cifar10", "paper", "fast"
-ALPHA, TEMPERATURE = 0.9, 4.0
+ALPHA, TEMPERATURE = HybridOptions.alpha, HybridOptions.temperature
+BATCH = 200
+"""Smaller than the pipeline's, as the images are fewer."""
 LAYERS = topology(TOPOLOGY, 1)
 
 
@@ -55,7 +58,12 @@ class Features:
     softmax: float
 
 
-FULL, QUICK = Sizes(10_000, 5_000, 8, 10, 4), Sizes(300, 300, 1, 1, 2)
+FULL, QUICK = Sizes(10_000, 5_000, 10, 16, 4), Sizes(300, 300, 1, 1, 2)
+
+
+def reduced(recipe: Recipe) -> Recipe:
+    """A recipe of the pipeline at the batch of these settings."""
+    return replace(recipe, batch_size=BATCH)
 
 
 class HybridBench:
@@ -71,7 +79,7 @@ class HybridBench:
 
     def described(self) -> dict[str, Any]:
         """For the record."""
-        return {"student": f"{TOPOLOGY} topology", "teacher": TEACHER, **asdict(self.sizes)}
+        return {"student": f"{TOPOLOGY} topology", "teacher": TEACHER, **asdict(self.sizes), "batch": BATCH}
 
     @cached_property
     def material(self) -> steps.Material:
@@ -103,7 +111,7 @@ class HybridBench:
         """Stage `name`: a softmax student's accuracy, and its state if it is to be kept."""
 
         def compute(checkpoint: Path | None) -> Result:
-            recipe = steps.student_recipe(self.sizes.student_epochs, self.seed)
+            recipe = reduced(steps.student_recipe(self.sizes.student_epochs, self.seed))
             student = steps.train_student(
                 self.material, LAYERS, lessons, recipe, curriculum=curriculum, checkpoint=checkpoint
             )
@@ -115,7 +123,7 @@ class HybridBench:
     def distilled(self) -> Result:
         """Stage "student": the student that ablations of what comes after it share."""
         _ = self.taught
-        return self.train_student("student", self.lessons(), True, keep=True)
+        return self.train_student("student", self.lessons(), False, keep=True)
 
     def student(self) -> Student:
         """A copy of it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from accelsim.train import hybrid_stages as steps
 from accelsim.train.ablations.bench import Bench, Found
-from accelsim.train.ablations.hybrid_bench import HybridBench
+from accelsim.train.ablations.hybrid_bench import HybridBench, reduced
 from accelsim.train.ablations.record import Row
 from accelsim.train.prune import prune, zeros
 from accelsim.train.stages import Result
@@ -30,7 +30,7 @@ def measure(bench: Bench) -> Found:
 def _row(hybrid: HybridBench, schedule: str, sparsity: float, epochs: int) -> Row:
     def compute(checkpoint: Path | None) -> Result:
         student, material, lessons = hybrid.student(), hybrid.material, hybrid.lessons()
-        recipe = steps.pruning_recipe(epochs, hybrid.seed)
+        recipe = reduced(steps.pruning_recipe(epochs, hybrid.seed))
         if schedule == STEPWISE:
             steps.prune_student(material, student, lessons, recipe, sparsity, checkpoint)
         else:
