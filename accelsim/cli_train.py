@@ -25,19 +25,21 @@ train_app = typer.Typer(
 
 WORKLOADS, STUDIES, GENERATED = "Trained workloads", "Studies", "Made without training"
 DATA, RECORDS = Path("../shared/data"), Path("reports/training")
+RECORDS_TEXT = "[default: reports/training; with --quick the run folder]"
 DAY_S = 86_400.0
 
 
 def _hybrid_options(ctx: typer.Context, run_dir: Path) -> HybridOptions:
     """What a command of the hybrid's family was asked for, in the pipeline's words."""
-    from accelsim.train.hybrid_options import Epochs, HybridOptions
+    from accelsim.train.hybrid_options import QUICK, Epochs, HybridOptions
 
-    given = dict(ctx.params)
-    epochs = {"student": given.pop("epochs")}
-    epochs |= {name.removesuffix("_epochs"): given.pop(name) for name in list(given) if name.endswith("_epochs")}
-    chosen = Epochs(**{name: n for name, n in epochs.items() if n is not None})
-    given |= {"colour": not given.pop("grey"), "run_dir": run_dir, "epochs": chosen}
-    return HybridOptions(**given, command=opt.command_line(ctx))
+    given = {name: value for name, value in ctx.params.items() if value is not None}
+    sizes = {"epochs": Epochs(), **(QUICK if given.pop("quick") else {})}
+    asked = {"student": given.pop("epochs", None)}
+    asked |= {name.removesuffix("_epochs"): given.pop(name) for name in list(given) if name.endswith("_epochs")}
+    sizes["epochs"] = replace(sizes["epochs"], **{name: n for name, n in asked.items() if n is not None})
+    given |= {"colour": not given.pop("grey"), "run_dir": run_dir}
+    return HybridOptions(**{**sizes, **given}, command=opt.command_line(ctx))
 
 
 @train_app.command("hybrid", cls=SectionedCommand, rich_help_panel=WORKLOADS)
@@ -62,17 +64,17 @@ def train_hybrid(
     templates_per_class: opt.PerClass = 1,
     feature_bits: opt.Bits = 1,
     dont_care: opt.DontCare = False,
-    threshold: opt.Threshold = "mean",
+    threshold: opt.Threshold = None,
     rule: opt.Rule = None,
     noise: opt.Noise = None,
     noise_age_s: opt.NoiseAge = DAY_S,
     seed: opt.TrainSeed = 0,
-    epochs: opt.Epochs = None,
+    epochs: opt.StudentEpochs = None,
     teacher_epochs: opt.TeacherEpochs = None,
     pruning_epochs: opt.PruningEpochs = None,
     array_epochs: opt.ArrayEpochs = None,
     int8_epochs: opt.Int8Epochs = None,
-    n_views: opt.Views = 16,
+    n_views: opt.Views = None,
     quick: opt.Quick = False,
     run_dir: opt.RunDir = None,
 ) -> None:
@@ -104,11 +106,11 @@ def _baseline(
     curriculum: opt.Curriculum = None,
     sparsity: opt.Sparsity = None,
     seed: opt.TrainSeed = 0,
-    epochs: opt.Epochs = None,
+    epochs: opt.StudentEpochs = None,
     teacher_epochs: opt.TeacherEpochs = None,
     pruning_epochs: opt.PruningEpochs = None,
     int8_epochs: opt.Int8Epochs = None,
-    n_views: opt.Views = 16,
+    n_views: opt.Views = None,
     quick: opt.Quick = False,
     run_dir: opt.RunDir = None,
 ) -> None:
@@ -214,8 +216,9 @@ def train_cascade(
 @train_app.command("mbi-sweep", cls=SectionedCommand, rich_help_panel=STUDIES)
 def mbi_sweep(
     out: Annotated[
-        Path, typer.Option(parser=folder, metavar="DIR", help="Folder for mbi-sweep.json and .md.")
-    ] = RECORDS,
+        Path | None,
+        typer.Option(parser=folder, metavar="DIR", help=f"Folder for mbi-sweep.json and .md {RECORDS_TEXT}."),
+    ] = None,
     dataset: opt.Dataset = "mnist",
     data_root: opt.DataRoot = DATA,
     download: opt.Download = False,
@@ -231,7 +234,8 @@ def mbi_sweep(
 
         with opt.working(at):
             written = run_sweep(
-                data_root=data_root, out=out, dataset=dataset, seed=seed, epochs=epochs or EPOCHS, quick=quick,
+                data_root=data_root, out=out or (at if quick else RECORDS), dataset=dataset, seed=seed,
+                epochs=epochs or EPOCHS, quick=quick,
                 download=download, run=at,
             )  # fmt: skip
     print("wrote " + ", ".join(str(path) for path in written))
@@ -240,7 +244,9 @@ def mbi_sweep(
 @train_app.command("ablate", cls=SectionedCommand, rich_help_panel=STUDIES)
 def ablate(
     name: Annotated[opt.AblationName, typer.Argument(help="Which one.")],
-    out: Annotated[Path, typer.Option(parser=folder, metavar="DIR", help="Folder for NAME.json.")] = RECORDS,
+    out: Annotated[
+        Path | None, typer.Option(parser=folder, metavar="DIR", help=f"Folder for NAME.json {RECORDS_TEXT}.")
+    ] = None,
     data_root: opt.DataRoot = DATA,
     download: opt.Download = False,
     seed: opt.TrainSeed = 0,
@@ -254,7 +260,8 @@ def ablate(
         from accelsim.train.ablations.command import ablate as measure
 
         with opt.working(at):
-            print(f"wrote {measure(AblateOptions(name, data_root, download, quick, seed, out, at))}")
+            where = out or (at if quick else RECORDS)
+            print(f"wrote {measure(AblateOptions(name, data_root, download, quick, seed, where, at))}")
 
 
 @train_app.command("report", rich_help_panel=STUDIES)

@@ -47,8 +47,7 @@ def _spelled(param: Any, value: Any) -> list[str]:
         return [str(value)]
     if isinstance(value, bool):
         return [(param.opts if value else param.secondary_opts)[0]]
-    number = f"{value:g}" if isinstance(value, float) else str(value)
-    return [param.opts[0], number]
+    return [param.opts[0], str(value)]
 
 
 SetName = Literal["mnist", "fashion_mnist", "kmnist", "cifar10"]
@@ -83,16 +82,17 @@ Sparsity = Annotated[
     option(METHOD, "Share of weights that are pruned [default: the recipe's].", min=0, max=0.99, metavar="S"),
 ]
 Threshold = Annotated[
-    str,
+    str | None,
     option(
         METHOD,
-        "Where the paper's recipe cuts features: mean, median, percentile:P, quantile or uniform.",
+        "Where templates of class statistics cut features: mean, median, percentile:P, quantile or uniform [default: "
+        "mean; with several bits quantile].",
         metavar="RULE",
     ),
 ]
 Rule = Annotated[
     Literal["majority", "class_mean", "spread", "contrast"] | None,
-    option(METHOD, "The paper's recipe's templates [default: what validation likes best].", "--template-rule"),
+    option(METHOD, "Templates of class statistics [default: what validation likes best].", "--template-rule"),
 ]
 PerClass = Annotated[int, option(METHOD, "Templates a class.", "--templates", min=1, max=16, metavar="N")]
 Bits = Annotated[int, option(METHOD, "Bits of a feature.", "--bits", min=1, max=4, metavar="N")]
@@ -101,7 +101,10 @@ Noise = Annotated[
     Path | None, option(METHOD, "Train with the noise of the ACAM in this spec (recipe best).", metavar="SPEC")
 ]
 NoiseAge = Annotated[float, option(METHOD, "Seconds after its templates were written.", "--noise-age-s", metavar="T")]
-Views = Annotated[int, option(TRAINING, "Random views of each image that are used.", "--views", min=1, metavar="N")]
+Views = Annotated[
+    int | None,
+    option(TRAINING, "Random views of each image that are used [default: 16].", "--views", min=1, metavar="N"),
+]
 
 Out = Annotated[Path, typer.Option(parser=folder, metavar="DIR", help="Workload folder to write.")]
 Epochs = Annotated[int | None, option(TRAINING, "Passes over the images [default: the recipe's].", min=1, metavar="N")]
@@ -119,14 +122,17 @@ RunDir = Annotated[
 TrainSeed = Annotated[int, option(TRAINING, "Key of every random draw.", "--seed", min=0, metavar="N")]
 
 
-def stage_epochs(stage: str) -> Any:
-    """Type of an option for the epochs of one stage."""
-    text = f"Passes of the stage {stage} [default: the recipe's]."
-    return Annotated[int | None, option(TRAINING, text, f"--{stage}-epochs", min=0, metavar="N")]
+def stage_epochs(stage: str, default: int, least: int = 1) -> Any:
+    """Type of an option for the epochs of one stage of the hybrid's pipeline (`train.hybrid_options.Epochs`)."""
+    text = f"Passes of the stage {stage} [default: {default}]."
+    return Annotated[int | None, option(TRAINING, text, f"--{stage}-epochs", min=least, metavar="N")]
 
 
-TeacherEpochs, PruningEpochs = stage_epochs("teacher"), stage_epochs("pruning")
-ArrayEpochs, Int8Epochs = stage_epochs("array"), stage_epochs("int8")
+StudentEpochs = Annotated[
+    int | None, option(TRAINING, "Passes of the stage student [default: 120].", "--epochs", min=1, metavar="N")
+]
+TeacherEpochs, PruningEpochs = stage_epochs("teacher", 16), stage_epochs("pruning", 30)
+ArrayEpochs, Int8Epochs = stage_epochs("array", 30), stage_epochs("int8", 3, least=0)
 
 
 EXTRA = {"torch": "torch", "torchvision": "torchvision", "sklearn": "scikit-learn", "optuna": "optuna"}
@@ -139,9 +145,10 @@ def needs_extra() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as exc:
-        if exc.name not in EXTRA:
+        name = EXTRA.get(exc.name or "", exc.name)
+        if name not in EXTRA.values():
             raise
-        raise UsageError(f"train: got no {EXTRA[exc.name]}, need pip install 'accelsim[train]'") from exc
+        raise UsageError(f"train: got no {name}, need pip install 'accelsim[train]'") from exc
 
 
 @contextmanager
@@ -159,6 +166,11 @@ def working(run_dir: Path | None) -> Iterator[None]:
 @contextmanager
 def writing(out: Path, run_dir: Path | None = None) -> Iterator[None]:
     """A workload folder is made here; one that holds something else is left alone."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(f'--out: got the file "{out}", need a folder')
+    from accelsim.report.files import require_writable
+
+    require_writable(out)
     recognised = any((out / name).is_file() for name in ("eval.safetensors", "manifest.yaml"))
     if out.is_dir() and any(out.iterdir()) and not recognised:
         raise OutputError(f'--out: got "{out}", need a new folder, or a workload to replace')

@@ -43,7 +43,8 @@ from accelsim.train.networks import N_FEATURES, Student
 from accelsim.train.templates import Templates, cluster
 
 SURROGATE_WIDTH = 1.0
-"""Half width of a bit's ramp, in standard deviations of a feature at the start."""
+"""Half width of a bit's ramp, in units of a feature (the output of a batch norm, whose scale has fallen to some 0.5 in
+trained students)."""
 
 EDGE_WIDTH, WIDE_EDGE_WIDTH = 0.5, 1.0
 """Half width of a window edge's ramp, in levels, of binary cells and of others. A binary cell's two edges move
@@ -150,8 +151,7 @@ class AcamNetwork(nn.Module):  # type: ignore[misc, unused-ignore]
 
     Attributes:
         student: without the ReLU of its last layer.
-        first: [n_features, n_levels - 1], thresholds at the start; moved: what they have moved since, so that weight
-            decay pulls to the start.
+        first: [n_features, n_levels - 1], thresholds at the start; moved: what they have moved since.
         windows: rows class by class, `templates_per_class` each.
         log_scale: logarithm of the logit that a matching cell is worth, over `FIRST_SCALE`.
         noise_counts: sigma of what a chip adds to a row's count, drawn for each example while training.

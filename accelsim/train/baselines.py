@@ -31,7 +31,7 @@ from accelsim.train.hybrid_run import HybridRun
 from accelsim.train.images import Images
 from accelsim.train.networks import N_FEATURES
 from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, float_layers, from_arrays, to_arrays
-from accelsim.train.save import save_workload
+from accelsim.train.save import name_of, save_workload
 from accelsim.train.stages import Result
 from accelsim.train.templates import Features, Labels
 
@@ -154,7 +154,7 @@ def _record(
     n_inputs = len(tested.arrays["labels"])
     manifest = {
         "schema_version": 1,
-        "name": run.options.out.resolve().name,
+        "name": name_of(run.options.out),
         "kind": "cnn",
         "method": method,
         "description": text,

@@ -43,7 +43,7 @@ from accelsim.train.mbi_teacher import (
 )
 from accelsim.train.provenance import hours, made_by, timed
 from accelsim.train.quantise import quantise, to_arrays, to_manifest
-from accelsim.train.save import save_workload
+from accelsim.train.save import name_of, save_workload
 from accelsim.train.stages import Arrays, Result, Stages
 from accelsim.train.state import kept, restored
 from accelsim.workload import Workload, load_workload
@@ -145,7 +145,7 @@ def train_cascade(
     )
     entry = {
         "schema_version": 1,
-        "name": out.resolve().name,
+        "name": name_of(out),
         "kind": "cascade",
         "method": "learned_prototypes",
         "description": DESCRIPTION.format(title=title, tables=tables.manifest.name, margin=margin, macs=_macs(layers)),

@@ -32,7 +32,7 @@ from accelsim.train.hybrid_run import HybridRun
 from accelsim.train.networks import N_FEATURES, Student
 from accelsim.train.noise import row_noise
 from accelsim.train.quantise import IntegerLayer, evaluate, float_layers, from_arrays, quantise, to_arrays
-from accelsim.train.save import save_workload
+from accelsim.train.save import name_of, save_workload
 from accelsim.train.stages import Arrays, Result
 from accelsim.train.state import kept, restored
 from accelsim.train.templates import MATCHING, Templates, make_templates
@@ -75,7 +75,10 @@ def train_hybrid(options: HybridOptions) -> Path | None:
     tested = run.stage("test", compute)
     if options.out is None:
         return None
-    _save(run, layers, templates, {**integers.figures, **chosen.figures}, tested)
+    figures = {**integers.figures, **chosen.figures}
+    if options.noise is not None:
+        figures["noise_counts"] = run.stages.done["array"].figures["noise_counts"]
+    _save(run, layers, templates, figures, tested)
     return options.out
 
 
@@ -86,7 +89,7 @@ def _array(run: HybridRun) -> AcamNetwork:
     if options.noise is not None:
         noise = row_noise(options.noise, N_FEATURES, options.acam.feature_levels, options.noise_age_s)
     student, lessons = run.student, run.lessons
-    recipe = steps.array_recipe(options.epochs.array, options.seed)
+    recipe = run.material.sized(steps.array_recipe(options.epochs.array, options.seed))
 
     def compute(checkpoint: Path | None) -> Result:
         counts = 0.0 if noise is None else noise.counts
@@ -105,7 +108,7 @@ def _array(run: HybridRun) -> AcamNetwork:
 def _int8_array(run: HybridRun, network: AcamNetwork) -> Result:
     """Stage `int8` of a network that answers through the array: layers, and its learned templates."""
     options, material = run.options, run.material
-    recipe = steps.int8_recipe(options.epochs.int8, options.seed)
+    recipe = material.sized(steps.int8_recipe(options.epochs.int8, options.seed))
 
     def compute(checkpoint: Path | None) -> Result:
         layers = quantise(float_layers(network.student)[:-1], material.calibration, INPUT_SCALE)
@@ -133,7 +136,7 @@ def int8_softmax(run: HybridRun, student: Student) -> Result:
     """Stage `int8` of a softmax student, the softmax layer among the layers."""
     options, material = run.options, run.material
     validation = material.split.validation
-    recipe = steps.int8_recipe(options.epochs.int8, options.seed)
+    recipe = material.sized(steps.int8_recipe(options.epochs.int8, options.seed))
 
     def answering(layers: list[IntegerLayer]) -> tuple[float, Arrays]:
         logits = evaluate(layers, steps.integer_input(validation))[0]
@@ -192,7 +195,7 @@ def _save(
     n_inputs = len(tested.arrays["labels"])
     manifest = {
         "schema_version": 1,
-        "name": options.out.resolve().name,
+        "name": name_of(options.out),
         "kind": "hybrid",
         "method": method,
         "description": _description(run, rule),

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from accelsim.datasets import DATASETS
-from accelsim.errors import RangeError
+from accelsim.errors import RangeError, UsageError
 from accelsim.train.acam_training import AcamOptions
 from accelsim.train.noise import DAY_S
 from accelsim.train.templates import TemplateOptions
-
-QUICK_IMAGES = 300
-"""Of each split in a quick run."""
 
 PAPER_RULES = ("majority", "class_mean")
 """Template rules that compete on the validation images when none is given."""
@@ -58,7 +54,8 @@ class Epochs:
     int8: int = 3
 
 
-QUICK_EPOCHS = Epochs(1, 1, 1, 1, 1)
+QUICK: dict[str, Any] = {"epochs": Epochs(1, 1, 1, 1, 1), "limit": 300, "n_views": 2}
+"""Sizes of a run that shows that every stage works."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +84,14 @@ class HybridOptions:
         alpha, temperature, curriculum: of the distillation; not used without a teacher.
         sparsity: share of weights that are pruned; 0 prunes none. Of topology, curriculum and sparsity None is the
             recipe's; `chosen` has them resolved.
-        threshold, rule: of the paper's templates (`templates.py`); rule None lets validation choose.
+        threshold, rule: of templates from class statistics (`templates.py`). threshold None: mean, or quantile for
+            features of several bits; rule None: what validation likes best.
         templates_per_class, feature_bits, dont_care: what a row of the array holds.
         noise: spec file of the chip whose array's noise the best recipe trains with; noise_age_s: after its writing.
         n_views: random views of each image that the teacher answers and the students see.
         limit: only the first images of each split.
         run_dir: where finished stages are kept; None keeps nothing.
-        command: what the manifest says made it; None: the options that are not default.
+        command: what the manifest says made it; None: these options, as Python has them.
     """
 
     data_root: Path
@@ -107,7 +105,7 @@ class HybridOptions:
     temperature: float = 1.0
     curriculum: bool | None = None
     sparsity: float | None = None
-    threshold: str = "mean"
+    threshold: str | None = None
     rule: str | None = None
     templates_per_class: int = 1
     feature_bits: int = 1
@@ -117,7 +115,6 @@ class HybridOptions:
     epochs: Epochs = field(default_factory=Epochs)
     n_views: int = 16
     seed: int = 0
-    quick: bool = False
     limit: int | None = None
     run_dir: Path | None = None
     download: bool = False
@@ -130,11 +127,25 @@ class HybridOptions:
             value = self.chosen.sparsity if name == "sparsity" else getattr(self, name)
             if not low <= value <= high:
                 raise RangeError(f"--{name}: got {value:g}, need {low:g} to {high:g}")
-        if self.quick:
-            object.__setattr__(self, "epochs", QUICK_EPOCHS)
-            object.__setattr__(self, "limit", min(self.limit or QUICK_IMAGES, QUICK_IMAGES))
-            object.__setattr__(self, "n_views", 2)
+        if self.noise_age_s < 0:
+            raise RangeError(f"--noise-age-s: got {self.noise_age_s:g}, need at least 0")
+        for option, given, need in self._pairs():
+            if given:
+                raise UsageError(f"{option}: got {given}, need {need}")
         _ = self.acam, self.templates  # their own checks
+
+    def _pairs(self) -> list[tuple[str, str, str]]:
+        """Options that would do nothing beside others: their name, what stands beside them ("" is well), and the
+        need."""
+        paper = "--recipe paper" if self.recipe == "paper" else ""
+        several = f"--bits {self.feature_bits}" if self.feature_bits > 1 else ""
+        untaught = "--teacher none" if self.teacher == "none" else ""
+        return [
+            ("--noise", paper if self.noise else "", "--recipe best, which trains on the array's answer"),
+            ("--dont-care", paper if self.dont_care else "", "--recipe best, which learns the cells"),
+            ("--dont-care", several if self.dont_care else "", "--bits 1: wider windows always may"),
+            ("--curriculum", untaught if self.curriculum else "", "a teacher"),
+        ]
 
     @property
     def chosen(self) -> RecipeDefaults:
@@ -158,7 +169,7 @@ class HybridOptions:
     @property
     def templates(self) -> list[TemplateOptions]:
         """Template candidates from class statistics."""
-        threshold = "quantile" if self.feature_bits > 1 and self.threshold == "mean" else self.threshold
+        threshold = self.threshold or ("quantile" if self.feature_bits > 1 else "mean")
         more = ("spread", "contrast") if self.feature_bits > 1 else ()
         rules = (*PAPER_RULES, *more) if self.rule is None else (self.rule,)
         return [TemplateOptions(threshold, rule, self.templates_per_class, self.feature_bits) for rule in rules]
@@ -169,12 +180,5 @@ class HybridOptions:
         return DATASETS[self.dataset].recorded_name(grey=not self.colour)
 
     def command_line(self, kind: str) -> str:
-        """What makes the workload again; where data and runs lie differs from machine to machine."""
-        if self.command is not None:
-            return self.command
-        given = [f"--dataset {self.dataset}", f"--recipe {self.recipe}", f"--topology {self.chosen.topology}"]
-        given += [f"--teacher {self.teacher}", f"--sparsity {self.chosen.sparsity:g}", f"--seed {self.seed}"]
-        given += ["--colour"] if self.colour else []
-        given += ["--quick"] if self.quick else []
-        given += [f"--noise {shlex.quote(str(self.noise))}"] if self.noise else []
-        return f"accelsim train {kind} {' '.join(given)}"
+        """What makes the workload again."""
+        return self.command or f"train_{kind}({self!r})"

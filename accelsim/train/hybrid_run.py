@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from accelsim.datasets import N_CLASSES
+from accelsim.errors import RangeError
 from accelsim.train import hybrid_stages as steps
 from accelsim.train.augment import INPUT_OFFSET
 from accelsim.train.distill import Bank, Distillation, teach
@@ -33,7 +35,10 @@ from accelsim.train.prune import zeros
 from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, to_manifest
 from accelsim.train.stages import Arrays, Result, Stages
 from accelsim.train.state import kept, restored, student_of
-from accelsim.train.teachers import Mirrored, build_teacher
+from accelsim.train.teachers import Mirrored, build_teacher, recipe_of
+
+STAGE_OF = {"pruning": "pruned"}
+"""Stage of a field of `Epochs`, where it has another name."""
 
 
 class HybridRun:
@@ -43,13 +48,15 @@ class HybridRun:
         self.options = options
         self.layers: Topology = topology(options.chosen.topology, options.channels)
         augmentation = AUGMENTATIONS[options.dataset]
-        images = {"dataset": options.dataset, "colour": options.colour, "limit": options.limit, "seed": options.seed}
-        self.stages = Stages(options.run_dir, {**images, **asdict(augmentation), "n_views": options.n_views})
         split = load_split(
             options.dataset, options.data_root,
             grey=not options.colour, download=options.download, limit=options.limit,
         )  # fmt: skip
+        images = {"images": split.digest, "seed": options.seed}
+        self.stages = Stages(options.run_dir, {**images, **asdict(augmentation), "n_views": options.n_views})
+        self.made_by = made_by()  # raises where something is not installed, before anything is trained
         self.material = steps.Material.of(split, augmentation, options.n_views, options.seed, N_CLASSES)
+        _check_classes(split.fitted.labels, options.templates_per_class)
 
     def test_images(self) -> Images:
         """To be asked for once, when everything has been chosen."""
@@ -74,12 +81,13 @@ class HybridRun:
         """Stages `teacher` and `answers`."""
         options, material = self.options, self.material
         mirrored = material.views.mirrored
+        recipe = material.sized(recipe_of(options.teacher, options.epochs.teacher, options.seed))
 
         def compute(checkpoint: Path | None) -> Result:
-            teacher = steps.train_teacher(material, options.teacher, options.epochs.teacher, options.seed, checkpoint)
+            teacher = steps.train_teacher(material, options.teacher, recipe, checkpoint)
             return Result(kept(teacher), {"validation_accuracy": material.accuracy(teacher)})
 
-        taught = self.stage("teacher", compute, kind=options.teacher, epochs=options.epochs.teacher)
+        taught = self.stage("teacher", compute, kind=options.teacher, recipe=asdict(recipe))
 
         def answer(checkpoint: Path | None) -> Result:
             blank = build_teacher(options.teacher, material.channels, material.n_classes, options.seed)
@@ -96,8 +104,8 @@ class HybridRun:
     def student(self) -> Student:
         """Stages `student` and `pruned`."""
         options, material, lessons = self.options, self.material, self.lessons
-        recipe = steps.student_recipe(options.epochs.student, options.seed)
-        pruning_recipe = steps.pruning_recipe(options.epochs.pruning, options.seed)
+        recipe = material.sized(steps.student_recipe(options.epochs.student, options.seed))
+        pruning_recipe = material.sized(steps.pruning_recipe(options.epochs.pruning, options.seed))
 
         def compute(checkpoint: Path | None) -> Result:
             student = steps.train_student(
@@ -130,12 +138,12 @@ class HybridRun:
         options, done = self.options, self.stages.done
         measured = {
             f"validation_accuracy_{name}": done[name].figures["validation_accuracy"]
-            for name in ("teacher", "answers", "student", "pruned")
+            for name in ("teacher", "answers", "student", "pruned", "array")
             if name in done
         }
         taught = {"alpha": options.alpha, "temperature": options.temperature, "curriculum": options.chosen.curriculum}
         found = size(self.layers, N_CLASSES)
-        epochs = {f"epochs_{name}": n for name, n in asdict(options.epochs).items() if name in done}
+        epochs = {f"epochs_{name}": n for name, n in asdict(options.epochs).items() if STAGE_OF.get(name, name) in done}
         return {
             "command": options.command_line(kind),
             "seed": options.seed,
@@ -145,6 +153,8 @@ class HybridRun:
             "multiply_accumulates": found.macs,
             "teacher": options.teacher,
             **({} if options.teacher == "none" else taught),
+            "sparsity": options.chosen.sparsity,
+            "n_views": options.n_views,
             **epochs,
             "training_images": len(self.material.split.fitted),
             "validation_images": len(self.material.split.validation),
@@ -152,7 +162,7 @@ class HybridRun:
             **({"zeros": done["pruned"].figures["zeros"]} if "pruned" in done else {}),
             **figures,
             "hours": hours(self.stages),
-            **made_by(),
+            **self.made_by,
         }
 
     def student_text(self) -> str:
@@ -176,3 +186,15 @@ class HybridRun:
     def dataset_entry(self, n_inputs: int) -> dict[str, Any]:
         """`dataset` of the manifest."""
         return {"name": self.options.dataset_name, "split": "test", "n_inputs": n_inputs, "n_classes": N_CLASSES}
+
+
+def _check_classes(labels: Tensor, least: int) -> None:
+    """That each class has as many fitted images as it has templates.
+
+    Raises:
+        RangeError: if it has fewer.
+    """
+    counts = labels.bincount(minlength=N_CLASSES)
+    if int(counts.min()) < least:
+        got = f"{int(counts.min())} images of class {int(counts.argmin())}"
+        raise RangeError(f"--templates: got {got} to fit on, need at least {least} for as many templates a class")

@@ -6,7 +6,7 @@ All of them choose on validation images and none sees a test image.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,12 @@ from accelsim.train.loop import Recipe, fit
 from accelsim.train.networks import Student, Topology, logits_of
 from accelsim.train.prune import Pruning
 from accelsim.train.qat import QuantisedStudent
-from accelsim.train.teachers import build_teacher, fit_teacher, recipe_of
+from accelsim.train.teachers import build_teacher, fit_teacher
 
 CALIBRATION_IMAGES = 500
 START_IMAGES = 5000
 """Fitted images whose features the array's thresholds and windows start from."""
+LEAST_STEPS = 20
 N_PRUNINGS = 200
 """Prunings over a run, about."""
 
@@ -67,6 +68,10 @@ class Material:
     def lessons(self, distillation: Distillation, bank: Bank | None = None) -> Lessons:
         return Lessons(self.views, self.split.fitted.labels, distillation, bank)
 
+    def sized(self, recipe: Recipe) -> Recipe:
+        """The recipe; with few images its batches are smaller, for `LEAST_STEPS` of them an epoch."""
+        return replace(recipe, batch_size=min(recipe.batch_size, max(1, len(self.split.fitted) // LEAST_STEPS)))
+
     def accuracy(self, model: Any) -> float:
         """Of a model that gives logits, on the validation images."""
         model.eval()
@@ -95,12 +100,12 @@ def int8_recipe(epochs: int, seed: int) -> Recipe:
     return Recipe("int8", epochs, seed, 1e-4, 256, "adam", warmup=0.1)
 
 
-def train_teacher(material: Material, kind: str, epochs: int, seed: int, checkpoint: Path | None = None) -> Any:
+def train_teacher(material: Material, kind: str, recipe: Recipe, checkpoint: Path | None = None) -> Any:
     """A teacher of the kinds of `teachers.py`, trained on labels."""
-    teacher = build_teacher(kind, material.channels, material.n_classes, seed)
+    teacher = build_teacher(kind, material.channels, material.n_classes, recipe.seed)
     with progress_bar() as progress:
         fit_teacher(
-            teacher, material.lessons(Distillation(0.0, 1.0)), recipe_of(kind, epochs, seed),
+            teacher, material.lessons(Distillation(0.0, 1.0)), recipe,
             validate=lambda: material.accuracy(teacher), progress=progress, checkpoint=checkpoint,
         )  # fmt: skip
     return teacher

@@ -6,6 +6,7 @@ the end of a pipeline alone, when everything has been chosen.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,16 @@ class Split:
 
     fitted: Images
     validation: Images
+
+    @property
+    def digest(self) -> str:
+        """Of pixels and labels: stages of a run that saw other images are not taken over."""
+        found = hashlib.sha256()
+        for images in (self.fitted, self.validation):
+            for tensor in (images.pixels, images.labels):
+                found.update(str(tuple(tensor.shape)).encode())
+                found.update(tensor.contiguous().numpy().data)
+        return found.hexdigest()
 
     def as_hybrid_input(self) -> Split:
         """Both in the middle of black images of 32 x 32."""

@@ -8,13 +8,15 @@ below 2**53, else in int64; both give the same integers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
@@ -185,7 +187,7 @@ def evaluate(
     macs: list[Tensor] = []
     uses = [layer.uses() for layer in layers]
     batches = x.split(batch_size)
-    for batch in track(batches, description) if description else batches:
+    for batch in _tracked(batches, description):
         kept = Outputs([layer.shape for layer in layers], batch)
         y, counts = batch, []
         for layer, used in zip(layers, uses, strict=True):
@@ -197,3 +199,9 @@ def evaluate(
         outputs.append(y.flatten(1).to(torch.int32 if layers[-1].shape.final else torch.int8))
         macs.append(torch.stack(counts, 1).long())
     return torch.cat(outputs).numpy(), torch.cat(macs).numpy()
+
+
+def _tracked(batches: Sequence[Tensor], description: str | None) -> Iterable[Tensor]:
+    """With a progress bar on standard error, where that is a terminal."""
+    hidden = not description or not sys.stderr.isatty()
+    return track(batches, description or "", console=Console(stderr=True), disable=hidden, transient=True)

@@ -30,7 +30,7 @@ from accelsim.train.mbi_material import Material, Plan, sized
 from accelsim.train.mbi_model import PrototypeTables, TableShape
 from accelsim.train.mbi_tables import Geometry, Patch, walk_images
 from accelsim.train.provenance import hours, made_by, timed
-from accelsim.train.save import save_workload
+from accelsim.train.save import name_of, save_workload
 from accelsim.train.stages import Arrays, Result, Stages
 from accelsim.train.state import kept, restored
 
@@ -122,7 +122,7 @@ def train_mbi(
     title, n_inputs = DATASETS[dataset].recorded_name(grey=True), len(tested.arrays["labels"])
     entry = {
         "schema_version": 1,
-        "name": out.resolve().name,
+        "name": name_of(out),
         "kind": "mbi",
         "method": "learned_prototypes",
         "description": _describe(title, geometry, shape),

@@ -32,7 +32,7 @@ from accelsim.train.mbi_paper_figures import (
 from accelsim.train.mbi_tables import Geometry, pack, unpack, walk_images
 from accelsim.train.provenance import hours, made_by, timed
 from accelsim.train.ram import BATCH, RATE, Ram, RamConfig, integral_images, predict, train_ram
-from accelsim.train.save import save_workload
+from accelsim.train.save import name_of, save_workload
 from accelsim.train.stages import Result, Stages
 from accelsim.train.state import kept, restored
 from accelsim.train.tree import Tree, TreeSearch, build_tree
@@ -156,7 +156,7 @@ def train_mbi_paper(
     typed = command or f"accelsim train mbi --recipe paper --dataset {dataset} --seed {seed}" + " --quick" * quick
     settings = {name: value for name, value in asdict(sizes).items() if value is not None}
     training = {"command": typed, "seed": seed, **settings, **_training(stages, chosen.weights), **made_by()}
-    manifest = _manifest(out.resolve().name, dataset, geometry, training, tested)
+    manifest = _manifest(name_of(out), dataset, geometry, training, tested)
     save_workload(out, manifest, arrays, tested.arrays)
 
 

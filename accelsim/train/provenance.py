@@ -18,7 +18,7 @@ from accelsim.train.stages import Result, Stages
 SECONDS = "seconds"
 """Figure of a timed stage."""
 
-PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn")
+PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "optuna")
 CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -67,11 +67,22 @@ def hours(stages: Stages) -> float:
 
 def made_by() -> dict[str, Any]:
     """Versions and device, for a manifest's `training`."""
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return {"accelsim_version": __version__, "versions": versions, "device": _device()}
+    found = versions()
+    text = ", ".join(f"{name} {found[name]}" for name in PACKAGES)
+    return {"accelsim_version": __version__, "versions": text, "device": device()}
 
 
-def _device() -> str:
+def versions() -> dict[str, str]:
+    """Of what figures come from.
+
+    Raises:
+        PackageNotFoundError: if something is not installed.
+    """
+    return {"accelsim": __version__, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def device() -> str:
+    """What it runs on."""
     names = [line.partition(":")[2].strip() for line in _lines(CPU_INFO) if line.startswith("model name")]
     return f"{os.cpu_count()} CPU cores, {names[0] if names else platform.machine()}"
 

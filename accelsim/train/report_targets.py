@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from accelsim.errors import DataError
 from accelsim.manifest import Manifest
 from accelsim.manifest_check import find_manifest
 from accelsim.report.intervals import wilson_interval
@@ -105,6 +106,9 @@ def _population(target: Target, root: Path) -> tuple[float | None, str]:
     path = root / "reports" / target.run / "summary.json"
     if not path.is_file():
         return None, f"`reports/{target.run}` is not there"
-    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    over = summary["population"]["accuracy"]
-    return over["mean"], f"{over['mean']:.2%} over {summary['n_chips']} chips (5th percentile {over['p5']:.2%})"
+    try:
+        summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        over, n_chips = summary["population"]["accuracy"], summary["n_chips"]
+        return over["mean"], f"{over['mean']:.2%} over {n_chips} chips (5th percentile {over['p5']:.2%})"
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: got no population's accuracy, need the summary of a run with --chips") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,13 @@ def save_workload(folder: Path, manifest: Mapping[str, Any], model: Arrays, eval
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in arrays.items()}
     text = yamlfile.dump({**manifest, "files": hashes})
     _write_folder(folder, {**arrays, "manifest.yaml": text.encode()})
+
+
+def name_of(folder: Path) -> str:
+    """The name of the workload in `folder`: that of the folder, as far as the format allows (a letter, then letters,
+    digits and underscores, 64 at most)."""
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", folder.resolve().name)
+    return (plain if plain[:1].isalpha() else f"workload_{plain}")[:64]
 
 
 def save_shapes(folder: Path, manifest: Mapping[str, Any]) -> None:

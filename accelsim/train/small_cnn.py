@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from accelsim.errors import DataError
-from accelsim.train.save import save_workload
+from accelsim.train.save import name_of, save_workload
 from accelsim.workload import load_workload
 
 DESCRIPTION = (
@@ -35,7 +35,7 @@ def extract_cnn(cascade: Path, out: Path) -> None:
     right = evaluation["features"].argmax(axis=1) == evaluation["labels"]
     entry = {
         "schema_version": 1,
-        "name": out.resolve().name,
+        "name": name_of(out),
         "kind": "cnn",
         "method": "softmax",
         "description": DESCRIPTION.format(

@@ -23,6 +23,9 @@ from safetensors.numpy import save_file
 
 from accelsim.errors import OutputError
 
+VERSION = 2
+"""Raised when a step or a constant of any stage changes what it computes, so that no stage of before is taken over."""
+
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -46,7 +49,7 @@ class Stages:
         self.folder = folder
         self.done: dict[str, Result] = {}
         self._console = console or Console(stderr=True)
-        self._digest = _digest("", settings)
+        self._digest = _digest(f"version {VERSION}", settings)
 
     def run(self, name: str, compute: Callable[[Path | None], Result], **settings: Any) -> Result:
         """The result of stage `name`: read when it was finished before with the same settings, else computed and kept.

@@ -23,7 +23,7 @@ ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,7 @@ class TemplateOptions:
             raise RangeError(f"feature bits: got {self.bits}, need 1 to {MAX_BITS}")
         if self.per_class < 1:
             raise RangeError(f"templates a class: got {self.per_class}, need at least 1")
+        _percentile(self.threshold, self.bits)
 
 
 @dataclass(frozen=True)
@@ -134,16 +135,9 @@ def make_thresholds(features: Features, threshold: str, bits: int) -> Thresholds
     Raises:
         RangeError: if there is no such rule, or it is one for binary features and `bits` is more.
     """
+    at = _percentile(threshold, bits)
     if threshold in _CUTS:
         return _floors(_CUTS[threshold](features, bits))
-    name, _, share = threshold.partition(":")
-    found = {"mean": None, "median": 50.0, "percentile": _percentage(share)}
-    if name not in found or (name != "percentile" and share):
-        need = f"mean, median, percentile:p, {', '.join(_CUTS)}"
-        raise RangeError(f'threshold: got "{threshold}", need one of {need}')
-    if bits > 1:
-        raise RangeError(f'threshold: got "{threshold}" for {bits} bits, need {" or ".join(_CUTS)}')
-    at = found[name]
     cuts = features.sum(axis=0, dtype=np.int64) / len(features) if at is None else np.percentile(features, at, axis=0)
     return _floors(cuts[:, np.newaxis])
 
@@ -163,19 +157,6 @@ def make_templates(
         low, high = _RULES[options.rule](shares)
     row_class = np.repeat(np.arange(n_classes), options.per_class).astype(np.uint8)
     return Templates(thresholds, low.astype(np.uint8), high.astype(np.uint8), row_class)
-
-
-def best_templates(
-    fitted: tuple[Features, Labels],
-    unseen: tuple[Features, Labels],
-    candidates: Iterable[TemplateOptions],
-    n_classes: int,
-    seed: int = 0,
-) -> tuple[TemplateOptions, Templates, float]:
-    """Those of the candidates, made from fitted images, that are best on unseen ones, and their accuracy there."""
-    made = [(options, make_templates(*fitted, options, n_classes, seed)) for options in candidates]
-    scored = [(options, templates, templates.accuracy(*unseen)) for options, templates in made]
-    return max(scored, key=lambda one: one[2])
 
 
 def cluster(levels: npt.NDArray[Any], labels: npt.NDArray[Any], n_classes: int, per_class: int, seed: int) -> Ints:
@@ -204,6 +185,24 @@ def best_runs(excess: Real) -> tuple[Ints, Ints]:
     low = np.array([first for _, first in runs])[best]
     high = np.array([first + length - 1 for length, first in runs])[best]
     return low, high
+
+
+def _percentile(threshold: str, bits: int) -> float | None:
+    """Where a rule for binary features cuts; None for the mean and for rules of several levels.
+
+    Raises:
+        RangeError: as `make_thresholds`.
+    """
+    if threshold in _CUTS:
+        return None
+    name, _, share = threshold.partition(":")
+    found = {"mean": None, "median": 50.0, "percentile": _percentage(share)}
+    if name not in found or (name != "percentile" and share):
+        need = f"mean, median, percentile:p, {', '.join(_CUTS)}"
+        raise RangeError(f'threshold: got "{threshold}", need one of {need}')
+    if bits > 1:
+        raise RangeError(f'threshold: got "{threshold}" for {bits} bits, need {" or ".join(_CUTS)}')
+    return found[name]
 
 
 def _percentage(share: str) -> float:

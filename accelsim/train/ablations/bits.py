@@ -7,11 +7,12 @@ match itself.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from accelsim.train import hybrid_stages as steps
 from accelsim.train.ablations.bench import Bench, Found
-from accelsim.train.ablations.hybrid_bench import HybridBench, reduced
+from accelsim.train.ablations.hybrid_bench import HybridBench
 from accelsim.train.ablations.record import Row
 from accelsim.train.acam_training import AcamOptions
 from accelsim.train.stages import Result
@@ -47,14 +48,15 @@ def _made(hybrid: HybridBench, training: str, bits: int, per_class: int) -> Row:
 
 
 def _learned(hybrid: HybridBench, bits: int, per_class: int, epochs: int) -> Row:
+    recipe, options = hybrid.reduced(steps.array_recipe(epochs, hybrid.seed)), AcamOptions(2**bits, per_class)
+
     def compute(checkpoint: Path | None) -> Result:
-        recipe, options = reduced(steps.array_recipe(epochs, hybrid.seed)), AcamOptions(2**bits, per_class)
         network = steps.train_array(
             hybrid.material, hybrid.student(), hybrid.lessons(), recipe, options, checkpoint=checkpoint
         )
         return Result({}, {"accuracy": hybrid.material.accuracy(network)})
 
-    result = hybrid.bench.stage(f"learned-{bits}-{per_class}", compute, epochs=epochs)
+    result = hybrid.bench.stage(f"learned-{bits}-{per_class}", compute, recipe=asdict(recipe))
     return _row(hybrid, LEARNED, bits, per_class, result)
 
 

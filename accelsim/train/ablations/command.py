@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import shlex
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 
-import torch
-
-from accelsim import __version__
 from accelsim.errors import UsageError
 from accelsim.report.files import require_writable
 from accelsim.train.ablations import ABLATIONS
 from accelsim.train.ablations.bench import Bench, Found
 from accelsim.train.ablations.record import Record, save
+from accelsim.train.provenance import device, versions
 from accelsim.train.stages import Stages
-
-PACKAGES = ("torch", "numpy", "scikit-learn", "optuna")
 
 
 @dataclass(frozen=True)
@@ -71,13 +64,3 @@ def ablate(options: AblateOptions) -> Path:
         histogram=found.histogram,
     )
     return save(record, options.out)
-
-
-def device() -> str:
-    """What it ran on."""
-    return f"{platform.machine()} CPU, {torch.get_num_threads()} of {os.cpu_count()} cores"
-
-
-def versions() -> dict[str, str]:
-    """Of what the figures come from."""
-    return {"accelsim": __version__, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}}

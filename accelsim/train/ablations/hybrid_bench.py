@@ -29,6 +29,7 @@ from accelsim.train.networks import Student, topology
 from accelsim.train.quantise import float_layers, quantise
 from accelsim.train.stages import Result
 from accelsim.train.state import kept, student_of
+from accelsim.train.teachers import recipe_of
 from accelsim.train.templates import TemplateOptions, Templates, make_templates
 
 DATASET, TOPOLOGY, TEACHER = "cifar10", "paper", "fast"
@@ -61,11 +62,6 @@ class Features:
 FULL, QUICK = Sizes(10_000, 5_000, 10, 16, 4), Sizes(300, 300, 1, 1, 2)
 
 
-def reduced(recipe: Recipe) -> Recipe:
-    """A recipe of the pipeline at the batch of these settings."""
-    return replace(recipe, batch_size=BATCH)
-
-
 class HybridBench:
     """Images, teacher and students of one ablation; each is made when first asked for."""
 
@@ -81,6 +77,10 @@ class HybridBench:
         """For the record."""
         return {"student": f"{TOPOLOGY} topology", "teacher": TEACHER, **asdict(self.sizes), "batch": BATCH}
 
+    def reduced(self, recipe: Recipe) -> Recipe:
+        """A recipe of the pipeline at the batch of these settings."""
+        return self.material.sized(replace(recipe, batch_size=BATCH))
+
     @cached_property
     def material(self) -> steps.Material:
         whole, sizes = load_split(DATASET, self.bench.data_root, download=self.bench.download), self.sizes
@@ -91,13 +91,15 @@ class HybridBench:
     def taught(self) -> Result:
         """Stage "teacher": its answers and its accuracy."""
 
+        recipe = self.material.sized(recipe_of(TEACHER, self.sizes.teacher_epochs, self.seed))
+
         def compute(checkpoint: Path | None) -> Result:
-            teacher = steps.train_teacher(self.material, TEACHER, self.sizes.teacher_epochs, self.seed, checkpoint)
+            teacher = steps.train_teacher(self.material, TEACHER, recipe, checkpoint)
             with steps.progress_bar() as progress:
                 answers = teach(teacher, self.material.views, progress)
             return Result({"answers": answers}, {"accuracy": self.material.accuracy(teacher)})
 
-        return self.bench.stage("teacher", compute, **self.described())
+        return self.bench.stage("teacher", compute, **self.described(), recipe=asdict(recipe))
 
     @cached_property
     def bank(self) -> Bank:
@@ -110,14 +112,16 @@ class HybridBench:
     def train_student(self, name: str, lessons: Lessons, curriculum: bool, *, keep: bool = False) -> Result:
         """Stage `name`: a softmax student's accuracy, and its state if it is to be kept."""
 
+        recipe = self.reduced(steps.student_recipe(self.sizes.student_epochs, self.seed))
+
         def compute(checkpoint: Path | None) -> Result:
-            recipe = reduced(steps.student_recipe(self.sizes.student_epochs, self.seed))
             student = steps.train_student(
                 self.material, LAYERS, lessons, recipe, curriculum=curriculum, checkpoint=checkpoint
             )
             return Result(kept(student) if keep else {}, {"accuracy": self.material.accuracy(student)})
 
-        return self.bench.stage(name, compute, **asdict(lessons.distillation), curriculum=curriculum, keep=keep)
+        taught = {**asdict(lessons.distillation), "curriculum": curriculum}
+        return self.bench.stage(name, compute, **taught, keep=keep, recipe=asdict(recipe))
 
     @cached_property
     def distilled(self) -> Result:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from accelsim.train import hybrid_stages as steps
 from accelsim.train.ablations.bench import Bench, Found
-from accelsim.train.ablations.hybrid_bench import HybridBench, reduced
+from accelsim.train.ablations.hybrid_bench import HybridBench
 from accelsim.train.ablations.record import Row
 from accelsim.train.prune import prune, zeros
 from accelsim.train.stages import Result
@@ -28,9 +29,10 @@ def measure(bench: Bench) -> Found:
 
 
 def _row(hybrid: HybridBench, schedule: str, sparsity: float, epochs: int) -> Row:
+    recipe = hybrid.reduced(steps.pruning_recipe(epochs, hybrid.seed))
+
     def compute(checkpoint: Path | None) -> Result:
         student, material, lessons = hybrid.student(), hybrid.material, hybrid.lessons()
-        recipe = reduced(steps.pruning_recipe(epochs, hybrid.seed))
         if schedule == STEPWISE:
             steps.prune_student(material, student, lessons, recipe, sparsity, checkpoint)
         else:
@@ -40,7 +42,7 @@ def _row(hybrid: HybridBench, schedule: str, sparsity: float, epochs: int) -> Ro
         return Result({}, {"accuracy": material.accuracy(student), "zeros": round(zeros(student), 6)})
 
     name = f"pruned-{SCHEDULES.index(schedule)}-{sparsity:g}"
-    figures = hybrid.bench.stage(name, compute, schedule=schedule, epochs=epochs).figures
+    figures = hybrid.bench.stage(name, compute, schedule=schedule, recipe=asdict(recipe)).figures
     return {
         "schedule": schedule,
         "sparsity": sparsity,
