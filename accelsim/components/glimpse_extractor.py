@@ -23,15 +23,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from accelsim.component import CLOCK, Component, Delay, NonNegative, Op, OpResult, ServedSpec, Static, per_input
+from accelsim.component import CLOCK, Component, Delay, NonNegative, Op, OpResult, OrderedSpec, Static, per_input
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
 
 Bits = npt.NDArray[np.uint8]
 
 
-class GlimpseExtractorSpec(ServedSpec):
-    """One extractor.
+class GlimpseExtractorSpec(OrderedSpec):
+    """One extractor. In order: a later input would else hold the slots that an earlier one's next glimpse waits for.
 
     Attributes:
         pixels_per_cycle: image pixels it takes in a cycle.

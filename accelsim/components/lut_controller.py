@@ -37,8 +37,8 @@ from accelsim.component import (
     NonNegative,
     Op,
     OpResult,
+    OrderedSpec,
     Programmed,
-    ServedSpec,
     Static,
     per_input,
 )
@@ -50,8 +50,8 @@ Bits = npt.NDArray[np.uint8]
 NOWHERE = -1
 
 
-class LutControllerSpec(ServedSpec):
-    """One controller.
+class LutControllerSpec(OrderedSpec):
+    """One controller. In order: a later input would else hold the slots that an earlier one's next look-up waits for.
 
     Attributes:
         residency: where the keys live (module docstring).

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from accelsim import run as running
-from accelsim.errors import DataError
+from accelsim.errors import DataError, SpecError
 from accelsim.run import RunOptions, correct_answers, simulate
 from accelsim.workload import load_workload
 from tests.dataflows import by_hand, chips
@@ -104,6 +104,20 @@ def test_two_slots_are_enough_for_many_tables(tmp_path: Path, slots: tuple[int, 
     changes = {name: {"slots": n} for name, n in zip(names, slots, strict=True)}
     done = simulate(chips.spec(tmp_path, "mbi", **{**ROOM, **changes}), load_workload(tmp_path / "w"), RunOptions(3))
     assert done.chips[0].columns["predicted"].tolist() == parts.predicted.tolist()
+
+
+@pytest.mark.parametrize("n_tables", [1, 2, 3])
+@pytest.mark.parametrize("role", ["extractor", "controller"])
+def test_one_slot_is_enough_when_inputs_overlap(tmp_path: Path, role: str, n_tables: int) -> None:
+    """Slots go to the inputs in order; by the rule first_come, which is refused, such chips can stand still."""
+    parts = builders.mbi(1, n_inputs=8, n_tables=n_tables, hidden_bits=6, location_bits=2, n_glimpses=4)
+    builders.write_folder(tmp_path / "w", parts)
+    changes: dict[str, dict[str, Any]] = {**ROOM, "admission": {"max_inputs_in_flight": 4}, role: {"slots": 1}}
+    done = simulate(chips.spec(tmp_path, "mbi", **changes), load_workload(tmp_path / "w"), RunOptions(8))
+    assert done.chips[0].columns["predicted"].tolist() == parts.predicted.tolist()
+    changes[role] = {"slots": 1, "rule": "first_come"}
+    with pytest.raises(SpecError, match=rf'instances\.{role}\.rule: got "first_come", need in_order'):
+        chips.spec(tmp_path, "mbi", **changes)
 
 
 def test_pixels_and_recordings_give_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
