@@ -150,14 +150,20 @@ def train_mbi(
         opt.option(opt.METHOD, "Learned prototypes, or the paper's: rows of episodes, a tree and learned locations."),
     ] = "best",
     budget_nj: Annotated[
-        float, opt.option(opt.METHOD, "Most energy of an inference (recipe best).", metavar="NJ")
-    ] = 13.16,
-    noise: Annotated[
-        float,
+        float | None,
         opt.option(
-            opt.METHOD, "Train with so much noise on a distance, in its steps (recipe best).", min=0, metavar="S"
+            opt.METHOD, "Most energy of an inference (recipe best) [default: 13.16, the paper's].", metavar="NJ"
         ),
-    ] = 0.0,
+    ] = None,
+    noise: Annotated[
+        float | None,
+        opt.option(
+            opt.METHOD,
+            "Train with so much noise on a distance, in its steps (recipe best) [default: 0].",
+            min=0,
+            metavar="S",
+        ),
+    ] = None,
     seed: opt.TrainSeed = 0,
     epochs: opt.Epochs = None,
     quick: opt.Quick = False,
@@ -169,6 +175,7 @@ def train_mbi(
     how: dict[str, Any] = {"seed": seed, "command": opt.command_line(ctx)}
     with opt.needs_extra():
         if recipe == "paper":
+            opt.need_best({"--budget-nj": budget_nj, "--noise": noise})
             from accelsim.train import mbi_paper
 
             plan = _plan(mbi_paper, quick, epochs=epochs, limit=limit)
@@ -177,10 +184,11 @@ def train_mbi(
         else:
             from accelsim.train import mbi, mbi_fit
 
-            lesson = mbi_fit.Lesson(noise=noise)
+            lesson = mbi_fit.Lesson(noise=noise or 0.0)
+            budget = mbi.PAPER_NJ if budget_nj is None else budget_nj
             plan = _plan(mbi, quick, epochs=epochs, limit=limit)
             with opt.writing(out, at):
-                mbi.train_mbi(**where, **how, run_dir=at, plan=plan, lesson=lesson, budget_nj=budget_nj)
+                mbi.train_mbi(**where, **how, run_dir=at, plan=plan, lesson=lesson, budget_nj=budget)
 
 
 @train_app.command("cascade", cls=SectionedCommand, rich_help_panel=WORKLOADS)
@@ -230,12 +238,12 @@ def mbi_sweep(
     """Size and quantise the recurrent network in many ways."""
     at = opt.run_folder(run_dir, "mbi-sweep")
     with opt.needs_extra():
-        from accelsim.train.ram_sweep import EPOCHS, run_sweep
+        from accelsim.train.ram_sweep import run_sweep
 
         with opt.working(at):
             written = run_sweep(
                 data_root=data_root, out=out or (at if quick else RECORDS), dataset=dataset, seed=seed,
-                epochs=epochs or EPOCHS, quick=quick,
+                epochs=epochs, quick=quick,
                 download=download, run=at,
             )  # fmt: skip
     print("wrote " + ", ".join(str(path) for path in written))

@@ -179,6 +179,17 @@ def writing(out: Path, run_dir: Path | None = None) -> Iterator[None]:
     print(f"wrote {out}")
 
 
+def need_best(options: dict[str, float | None]) -> None:
+    """That none of the options of recipe `best` was given to the paper's.
+
+    Raises:
+        UsageError: if one was.
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(f"{name}: got {value:g} with --recipe paper, need --recipe best")
+
+
 def run_folder(given: Path | None, name: str) -> Path:
     """Where a run is kept: beside the other runs, never inside the workload."""
     path = given or Path("runs") / f"train-{name}"

@@ -199,8 +199,13 @@ def _download(dataset: Dataset, data_root: Path) -> None:
 
 def _missing(dataset: Dataset, data_root: Path) -> str:
     place = data_root / dataset.folder
+    if _present(dataset, data_root):
+        return (
+            f"{dataset.title} in {place}: got damaged files, need the original ones: remove them, then accelsim "
+            f"train … --dataset {dataset.name} --download fetches them, or {_by_hand(dataset, place)}"
+        )
     how = f"accelsim train … --dataset {dataset.name} --download fetches them, or {_by_hand(dataset, place)}"
-    return f"{dataset.title} not found, or damaged, in {data_root}: need its original files in {place}/: {how}"
+    return f"{dataset.title}: got none in {data_root}, need its original files in {place}/: {how}"
 
 
 def _by_hand(dataset: Dataset, place: Path) -> str:

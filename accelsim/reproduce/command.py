@@ -49,7 +49,6 @@ ANSWERED = (
     Pair("mbi_paper", "mnist_mbi"),
     Pair("full_chip", "mnist_cascade"),
     Pair("hybrid_paper", "cifar10_hybrid_paper", comes_with=ISSUE_4),
-    Pair("mbi_paper", "mnist_mbi_paper", comes_with=ISSUE_4),
 )
 
 

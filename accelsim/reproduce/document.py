@@ -188,7 +188,7 @@ def _words(claim: Claim, entry: Document, note: str) -> str:
     if status in ("contradicts", "differs"):
         first += f", which {'give' if status == 'contradicts' else 'is'} {own['against']}"
     if recipe and recipe["value"] is not None:
-        first += f": {recipe['text']}"
+        first += f": {recipe['text']} ({recipe['what']})"
     sentences = [first[0].upper() + first[1:]]
     if isinstance(claim.own, Unchecked) and not status.startswith("measured"):
         sentences[0] += f": {claim.own.reason}"

@@ -25,8 +25,9 @@ TOLERANCE = """\
 **How a verdict is found.** A printed figure stands for an interval of half its last digit either way (a count is
 exact). A computed figure *recomputes* if it lies in that interval; it agrees *within rounding* if the interval that
 the rounding of its inputs leaves open meets it; otherwise the claim *contradicts* its own inputs, or, where inputs had
-to be reconstructed, *differs* from the reconstruction. A simulation is "the same" up to a relative {same:g}. An
-accuracy that we trained agrees if the claim lies within its 95 % Wilson interval. Simulations use seed {seed} and the
+to be reconstructed, *differs* from the reconstruction. A simulation is "the same" up to a relative {same:g}. A
+figure of our own training agrees if the claim meets its 95 % interval (of a share Wilson's, of a gain that of two
+shares; a percentile has none). Simulations use seed {seed} and the
 numbers of inputs given below."""
 
 

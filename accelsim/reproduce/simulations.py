@@ -7,10 +7,9 @@ figure that needs it says what would bring it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -123,7 +122,6 @@ class Answers:
     labels: npt.NDArray[np.int64]
     predicted: npt.NDArray[np.int64]
     covered: npt.NDArray[np.bool_]
-    training: Mapping[str, Any]
 
     @property
     def n_inputs(self) -> int:
@@ -251,5 +249,4 @@ class Runs:
             predicted.append(outcome.predicted[:keep])
             covered.append(outcome.covered[:keep])
         labels = workload.labels.astype(np.int64)
-        training = dict(workload.manifest.training)
-        return Answers(labels, np.concatenate(predicted), np.concatenate(covered), training)
+        return Answers(labels, np.concatenate(predicted), np.concatenate(covered))

@@ -68,4 +68,6 @@ def _short(claim: Document) -> str:
     own, text = claim["own"], SHORT[claim["status"]]
     if claim["status"] in ("contradicts", "differs"):
         return f"{text}: {own['against']}"
+    if claim["status"].startswith("measured"):
+        return f"{text}: {claim['recipe']['text']}"
     return f"{text} *" if own and "assumed" in own["bases"] else text

@@ -87,7 +87,7 @@ def test_an_absent_set_says_how_to_get_it(dataset: Dataset, tmp_path: Path) -> N
     place = tmp_path / dataset.folder
     names = ", ".join(dataset.files) + (" (.gz or unpacked)" if dataset.packed else "")
     assert str(raised.value) == (
-        f"{dataset.title} not found, or damaged, in {tmp_path}: need its original files in {place}/: "
+        f"{dataset.title}: got none in {tmp_path}, need its original files in {place}/: "
         f"accelsim train … --dataset {dataset.name} --download fetches them, or put {names} there"
     )
     assert list(tmp_path.iterdir()) == []
@@ -122,14 +122,14 @@ def test_a_download_fetches_what_is_absent(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("name", "damaged", "message"),
     [
-        (IDX_FILES[0], b"", "not found, or damaged"),
-        (IDX_FILES[0], idx(np.zeros((N_TRAIN, 28, 28), np.uint8))[:-1], "not found, or damaged"),
+        (IDX_FILES[0], b"", "got damaged files"),
+        (IDX_FILES[0], idx(np.zeros((N_TRAIN, 28, 28), np.uint8))[:-1], "got damaged files"),
         (
             IDX_FILES[0],
             idx(np.zeros((N_TRAIN, 16, 16), np.uint8)),
             r"got images of shape \(30, 16, 16\), need KMNIST's",
         ),
-        (IDX_FILES[0], idx(np.zeros((0, 28, 28), np.uint8)), "not found, or damaged"),
+        (IDX_FILES[0], idx(np.zeros((0, 28, 28), np.uint8)), "got damaged files"),
         (IDX_FILES[1], idx(np.zeros(N_TRAIN - 1, np.uint8)), r"got \(29,\) labels for 30 images, need one each"),
         (IDX_FILES[1], idx(np.full(N_TRAIN, 10, np.uint8)), "got a label 10, need 0 to 9"),
     ],
@@ -145,7 +145,7 @@ def test_a_damaged_packed_file(tmp_path: Path) -> None:
     folder = write_idx(tmp_path, DATASETS["mnist"], contents(), packed=True)
     packed = folder / f"{IDX_FILES[0]}.gz"
     packed.write_bytes(packed.read_bytes()[:-100])
-    with pytest.raises(DataError, match="MNIST not found, or damaged"):
+    with pytest.raises(DataError, match=r"MNIST in .*: got damaged files, need the original ones"):
         load("mnist", tmp_path, train=True)
 
 
@@ -171,7 +171,7 @@ def test_colour_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert np.array_equal(test.images, images[50:])
     assert np.array_equal(test.labels, labels[50:])
     (folder / "test_batch").write_bytes(b"damaged")
-    with pytest.raises(DataError, match="CIFAR-10 not found, or damaged"):
+    with pytest.raises(DataError, match=r"CIFAR-10 in .*: got damaged files"):
         load("cifar10", tmp_path, train=True)
 
 

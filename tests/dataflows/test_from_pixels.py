@@ -40,5 +40,5 @@ def test_pixels_and_recordings_give_the_same_run(spec: str, workload: str, data_
 
 @pytest.mark.torch
 def test_a_missing_data_set_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"MNIST not found, or damaged, in .*: need its original files in .*MNIST/raw"):
+    with pytest.raises(DataError, match=r"MNIST: got none in .*, need its original files in .*MNIST/raw"):
         load_images(load_workload(ROOT / "workloads" / "mnist_mbi"), tmp_path, 1)

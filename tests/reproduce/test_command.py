@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from accelsim.errors import OutputError, UsageError
-from accelsim.reproduce.claims import Claim, Contradiction, Reading, Recipe, Seed, Unchecked
+from accelsim.reproduce.claims import Claim, Contradiction, Measured, Reading, Recipe, Seed, Unchecked
 from accelsim.reproduce.command import JSON_FILE, PAGE_FILE, write
 from accelsim.reproduce.document import document
 from accelsim.reproduce.pages import page
@@ -33,17 +33,17 @@ def runs() -> Runs:
     return made
 
 
-def later(runs: Runs) -> tuple[float, int]:
+def later(runs: Runs) -> Measured:
     answers = runs.answers("hybrid_paper", "trained_later")
-    return answers.accuracy(), answers.n_inputs
+    return Measured.share(answers.accuracy(), answers.n_inputs)
 
 
 def cells_of(run: Simulated) -> float:
     return run.count("acam.match", "acam.mismatch")
 
 
-def trained(runs: Runs) -> tuple[float, int]:
-    return 0.70, 10_000
+def trained(runs: Runs) -> Measured:
+    return Measured.share(0.70, 10_000)
 
 
 def seed(recipe: Recipe) -> Seed:

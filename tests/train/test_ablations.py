@@ -64,7 +64,7 @@ def test_an_unknown_name(tmp_path: Path) -> None:
 
 
 def test_absent_data_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^MNIST not found, or damaged, in "):
+    with pytest.raises(DataError, match=r"^MNIST: got none in "):
         measured("prototypes", tmp_path, tmp_path / "nowhere")
 
 

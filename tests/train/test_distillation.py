@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from accelsim.train.lessons import Lessons  # noqa: E402
 from accelsim.train.loop import Recipe, fit  # noqa: E402
 from accelsim.train.networks import TOPOLOGIES, Student, size, topology  # noqa: E402
 from accelsim.train.prune import Pruning, prune, pruned_layers, zeros  # noqa: E402
-from accelsim.train.teachers import build_teacher, fit_teacher, recipe_of  # noqa: E402
+from accelsim.train.teachers import Mirrored, build_teacher, fit_teacher, recipe_of  # noqa: E402
 
 
 def pixels(n: int = 20, channels: int = 1, seed: int = 0) -> Any:
@@ -132,6 +133,40 @@ def test_pruning_grows_while_training() -> None:
     assert zeros(student) == pytest.approx(0.8, abs=1e-4)
     with pytest.raises(RangeError, match="sparsity"):
         Pruning(student, sparsity=1.0, n_steps=10)
+
+
+def test_pruning_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    views = Views(pixels(40), n_views=2, seed=0, max_shift=4, mirrored=True, background=128)
+    lessons = Lessons(views, torch.arange(40) % 10, Distillation(0.0, 1.0))
+    recipe = Recipe("pruned", epochs=4, seed=0, rate=0.01, batch_size=8, optimiser="muon")
+
+    def run(stop_at: int | None, checkpoint: Path | None) -> Any:
+        student = Student(topology("paper", 1), 10, seed=0)
+        pruning = Pruning(student, sparsity=0.8, n_steps=20, every=2)
+
+        def after_step() -> None:
+            pruning.after_step()
+            if int(student.pruning_steps) == stop_at:
+                raise KeyboardInterrupt
+
+        with Progress(disable=True) as progress:
+            fit(
+                student, 40, recipe, lessons.batch_loss(student),
+                validate=lambda: 0.0, progress=progress, after_step=after_step, checkpoint=checkpoint,
+            )  # fmt: skip
+        return student.state_dict()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(13, tmp_path / "c.pt")
+    stopped, whole = run(None, tmp_path / "c.pt"), run(None, None)
+    assert all(torch.equal(stopped[name], value) for name, value in whole.items())
+
+
+def test_the_mirrored_teacher_says_the_same_of_a_mirror_image() -> None:
+    teacher = Mirrored(build_teacher("fast", 1, 10, seed=0)).eval()
+    x = to_input(pixels(4))
+    assert torch.allclose(teacher(x), teacher(x.flip(3)), atol=1e-5)
+    assert not torch.allclose(teacher.teacher(x), teacher.teacher(x.flip(3)), atol=1e-3)
 
 
 def test_the_fast_teacher_whitens_and_learns() -> None:

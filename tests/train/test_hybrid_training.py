@@ -24,9 +24,9 @@ def torch() -> Any:
 
 
 def options(data_root: Path, **given: Any) -> Any:
-    from accelsim.train.hybrid import HybridOptions
+    from accelsim.train.hybrid_options import QUICK, HybridOptions
 
-    return HybridOptions(data_root, **{"quick": True, "limit": N_IMAGES, "topology": "paper", "seed": 5, **given})
+    return HybridOptions(data_root, **{**QUICK, "limit": N_IMAGES, "topology": "paper", "seed": 5, **given})
 
 
 def answers(workload: Workload) -> Any:
@@ -51,7 +51,7 @@ def check(folder: Path, data_root: Path, dataset: str) -> Workload:
     training = made.manifest.training
     assert {"command", "seed", "device", "versions", "hours", "validation_accuracy"} <= set(training)
     assert training["training_images"] == training["validation_images"] == N_IMAGES
-    assert f"--dataset {dataset}" in training["command"]
+    assert f"dataset='{dataset}'" in training["command"]
     return made
 
 
@@ -86,7 +86,13 @@ def test_the_best_recipe_and_what_is_kept_of_it(
     assert made.manifest.acam is not None
     assert (made.manifest.acam.n_rows, made.manifest.acam.feature_levels) == (20, 4)
     assert (made.cnn.input.channels, made.cnn.grey) == (3, False)
-    assert made.manifest.training["zeros"] == pytest.approx(0.8, abs=0.001)
+    training = made.manifest.training
+    assert training["zeros"] == pytest.approx(0.8, abs=0.001)
+    assert training["noise_counts"] > 0
+    epochs = {name: training[f"epochs_{name}"] for name in ("teacher", "student", "pruning", "array", "int8")}
+    assert epochs == dict.fromkeys(epochs, 1)
+    assert (training["sparsity"], training["n_views"]) == (0.8, 2)
+    assert 0 <= training["validation_accuracy_array"] <= 1
     assert any(layer.add for layer in made.cnn.layers)
     weights = made.model["block1a.weight"]
     assert (weights == 0).mean() > 0.5
@@ -139,7 +145,7 @@ def test_the_papers_recipe_and_its_baselines_share_stages(
 def test_absent_images_are_one_line(torch: Any, tmp_path: Path) -> None:
     from accelsim.train.hybrid import train_hybrid
 
-    with pytest.raises(DataError, match=r"^CIFAR-10 not found, or damaged, in [^\n]*$"):
+    with pytest.raises(DataError, match=r"^CIFAR-10: got none in [^\n]*$"):
         train_hybrid(options(tmp_path, out=tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
@@ -152,6 +158,13 @@ def test_absent_images_are_one_line(torch: Any, tmp_path: Path) -> None:
         ({"sparsity": 1.0}, RangeError, r"^--sparsity: got 1, need 0 to 0\.99$"),
         ({"feature_bits": 5}, RangeError, r"^feature_levels: got 32, need 2 to 16$"),
         ({"rule": "mode"}, RangeError, r'^template rule: got "mode", need one of majority, '),
+        ({"threshold": "foo"}, RangeError, r'^threshold: got "foo", need one of mean, median, percentile:p, '),
+        ({"threshold": "median", "feature_bits": 2}, RangeError, r'^threshold: got "median" for 2 bits, need '),
+        ({"noise_age_s": -1.0}, RangeError, r"^--noise-age-s: got -1, need at least 0$"),
+        ({"noise": SPEC, "recipe": "paper"}, UsageError, r"^--noise: got --recipe paper, need --recipe best"),
+        ({"dont_care": True, "feature_bits": 2}, UsageError, r"^--dont-care: got --bits 2, need --bits 1"),
+        ({"curriculum": True, "teacher": "none"}, UsageError, r"^--curriculum: got --teacher none, need a teacher$"),
+        ({"templates_per_class": 16}, RangeError, r"^--templates: got \d+ images of class \d to fit on, need"),
         ({"topology": "vgg"}, RangeError, r'^topology: got "vgg", need one of paper, '),
         ({"dataset": "mnist", "colour": True}, UsageError, r"^--colour: got MNIST, whose images are grey"),
     ],
@@ -163,3 +176,23 @@ def test_options_that_cannot_be(
 
     with pytest.raises(error, match=message):
         train_hybrid(options(data_root, **given))
+
+
+def test_a_short_run_takes_steps(torch: Any) -> None:
+    """Of one batch an epoch the only step would be the last, whose rate is 0."""
+    from accelsim.train import hybrid_stages as steps
+    from accelsim.train.distill import Distillation
+    from accelsim.train.hybrid_options import AUGMENTATIONS
+    from accelsim.train.images import Images, Split
+    from accelsim.train.networks import Student, topology
+
+    pixels = torch.randint(256, (60, 1, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
+    images = Images(pixels, torch.arange(60) % 10)
+    material = steps.Material.of(Split(images, images), AUGMENTATIONS["cifar10"], 2, 0, 10)
+    recipe = material.sized(steps.student_recipe(1, 0))
+    assert recipe.batch_size == 60 // steps.LEAST_STEPS
+    layers = topology("paper", 1)
+    trained = steps.train_student(material, layers, material.lessons(Distillation(0.0, 1.0)), recipe)
+    fresh = Student(layers, 10, 0)
+    for name in fresh.convolutions:
+        assert not torch.equal(trained.convolutions[name].weight, fresh.convolutions[name].weight)

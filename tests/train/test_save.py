@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from safetensors.numpy import load_file
 from accelsim import yamlfile
 from accelsim.datasets import to_grey
 from accelsim.errors import OutputError
-from accelsim.train.save import save_workload
+from accelsim.train.save import name_of, save_workload
 
 MANIFEST = {"schema_version": 1, "name": "tiny", "training": {"note": "yes", "rate": 1e-3}}
 ARRAYS = {"model.safetensors", "eval.safetensors"}
@@ -71,3 +72,18 @@ def test_grey_is_the_integer_formula() -> None:
     )
     expected = [(19595 * int(r) + 38470 * int(g) + 7471 * int(b) + 32768) // 65536 for r, g, b in rgb]
     assert to_grey(rgb).tolist() == expected == [0, 255, 76, 150, 29, 130]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("mine", "mine"),
+        ("Mine-2.mbi", "Mine_2_mbi"),
+        ("9x", "workload_9x"),
+        ("Über alles", "workload__ber_alles"),
+        ("a" * 80, "a" * 64),
+    ],
+)
+def test_a_workload_is_called_as_its_folder_as_far_as_names_go(tmp_path: Path, folder: str, name: str) -> None:
+    assert name_of(tmp_path / folder) == name
+    assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name)

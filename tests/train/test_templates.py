@@ -17,7 +17,6 @@ from accelsim.train.templates import (
     TemplateOptions,
     Templates,
     best_runs,
-    best_templates,
     make_templates,
     make_thresholds,
     to_levels,
@@ -147,8 +146,8 @@ def test_clusters_find_what_a_class_is_made_of() -> None:
     half = np.arange(200) < 100
     fitted, unseen = ((features[part], labels[part]) for part in (half, ~half))
     candidates = [TemplateOptions(per_class=n) for n in (1, 2)]
-    options, templates, accuracy = best_templates(fitted, unseen, candidates, 2)
-    assert (options.per_class, accuracy) == (2, 1.0)
+    templates = make_templates(*fitted, candidates[1], 2)
+    assert templates.accuracy(*unseen) == 1.0
     assert templates.row_class.tolist() == [0, 0, 1, 1]
     with_one = make_templates(*fitted, candidates[0], 2)
     assert isinstance(with_one, Templates)

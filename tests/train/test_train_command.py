@@ -121,9 +121,27 @@ def test_a_run_folder_that_is_a_file(tmp_path: Path) -> None:
 def test_absent_data_is_one_line(command: str, title: str, tmp_path: Path) -> None:
     done = accelsim(command, "--dataset", "kmnist", "--data-root", tmp_path, "--out", tmp_path / "out", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"{title} not found, or damaged, in {tmp_path}: need its original files in ")
+    assert done.stderr.startswith(f"{title}: got none in {tmp_path}, need its original files in ")
     assert "accelsim train … --dataset kmnist --download fetches them" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("option", ["--budget-nj", "--noise"])
+def test_options_of_the_other_recipe(option: str, tmp_path: Path) -> None:
+    done = accelsim("mbi", "--recipe", "paper", option, 3, "--out", "w", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, f"{option}: got 3 with --recipe paper, need --recipe best\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_workload_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    done = accelsim("paper-mbi", "--out", "file", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, '--out: got the file "file", need a folder\n')
+    assert (tmp_path / "file").read_text() == "mine"
+    done = accelsim("paper-mbi", "--out", "/proc/nope/w", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("--out /proc/nope/w: got ")
 
 
 @pytest.mark.torch
