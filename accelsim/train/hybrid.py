@@ -190,14 +190,13 @@ def _save(
     options = run.options
     assert options.out is not None
     rule = figures["template_rule"]
-    learned = rule == LEARNED
-    method = "acam_aware" if learned else f"{options.recipe}_{rule}"
+    unlearned = "paper_recipe" if options.recipe == "paper" else "class_statistics"
     n_inputs = len(tested.arrays["labels"])
     manifest = {
         "schema_version": 1,
         "name": name_of(options.out),
         "kind": "hybrid",
-        "method": method,
+        "method": "acam_aware" if rule == LEARNED else unlearned,
         "description": _description(run, rule),
         "dataset": run.dataset_entry(n_inputs),
         "training": run.training_entry("hybrid", figures),
