@@ -75,6 +75,7 @@ def train_hybrid(
     array_epochs: opt.ArrayEpochs = None,
     int8_epochs: opt.Int8Epochs = None,
     n_views: opt.Views = None,
+    device: opt.Device = "cpu",
     quick: opt.Quick = False,
     run_dir: opt.RunDir = None,
 ) -> None:
@@ -111,6 +112,7 @@ def _baseline(
     pruning_epochs: opt.PruningEpochs = None,
     int8_epochs: opt.Int8Epochs = None,
     n_views: opt.Views = None,
+    device: opt.Device = "cpu",
     quick: opt.Quick = False,
     run_dir: opt.RunDir = None,
 ) -> None:

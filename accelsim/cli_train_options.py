@@ -18,7 +18,7 @@ with at_once():
 
 IMAGES, METHOD, TRAINING = "Images", "Method", "Training"
 
-LOCAL = frozenset({"out", "data_root", "download", "run_dir"})
+LOCAL = frozenset({"out", "data_root", "download", "run_dir", "device"})
 """Options that say where things lie on one machine, and change nothing of what is made."""
 
 ALWAYS = frozenset({"dataset", "recipe", "seed"})
@@ -128,6 +128,9 @@ def stage_epochs(stage: str, default: int, least: int = 1) -> Any:
     return Annotated[int | None, option(TRAINING, text, f"--{stage}-epochs", min=least, metavar="N")]
 
 
+Device = Annotated[
+    Literal["cpu", "cuda"], option(TRAINING, "Where networks are trained; with cuda figures differ in the last digits.")
+]
 StudentEpochs = Annotated[
     int | None, option(TRAINING, "Passes of the stage student [default: 120].", "--epochs", min=1, metavar="N")
 ]

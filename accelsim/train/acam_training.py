@@ -39,7 +39,7 @@ from torch import Tensor, nn
 from accelsim.errors import RangeError
 from accelsim.train.lessons import Lessons
 from accelsim.train.loop import Order, Recipe, fit
-from accelsim.train.networks import N_FEATURES, Student
+from accelsim.train.networks import N_FEATURES, Student, device_of
 from accelsim.train.templates import Templates, cluster
 
 SURROGATE_WIDTH = 1.0
@@ -126,7 +126,8 @@ class Windows(nn.Module):  # type: ignore[misc, unused-ignore]
 
     def forward(self) -> Tensor:
         """[n_rows, n_features, n_levels]: 1.0 where a level matches, else 0.0."""
-        below, above = torch.arange(self.n_levels) - self.middle - 0.5, torch.arange(self.n_levels) - self.middle + 0.5
+        level = torch.arange(self.n_levels, device=self.offset.device) - self.middle
+        below, above = level - 0.5, level + 0.5
         offset, half_width = self.span * self.offset, self.span * self.half_width
         from_low = above - (offset - half_width).unsqueeze(2)
         from_high = below - (offset + half_width).unsqueeze(2)
@@ -185,7 +186,7 @@ class AcamNetwork(nn.Module):  # type: ignore[misc, unused-ignore]
 
     def matches(self, features: Tensor) -> Tensor:
         """The same for features [n, n_features]."""
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(features.device.type, enabled=False):
             bits = step(features.unsqueeze(2) - self.thresholds, SURROGATE_WIDTH)
             member = self.windows()
             steps = (member[..., 1:] - member[..., :-1]).flatten(1)
@@ -196,7 +197,7 @@ class AcamNetwork(nn.Module):  # type: ignore[misc, unused-ignore]
         """[n, n_classes] for training, rows with the noise of a chip."""
         counts = self.counts(x)
         if self.noise_counts > 0:
-            counts = counts + self.noise_counts * torch.randn(counts.shape, generator=generator)
+            counts = counts + self.noise_counts * torch.randn(counts.shape, generator=generator).to(counts.device)
         rows = (FIRST_SCALE * self.log_scale.exp() * counts).unflatten(1, (self.student.n_classes, -1))
         return rows.logsumexp(2)
 
@@ -248,8 +249,9 @@ def fit_acam(
 
     def batch_loss(indices: Tensor, generator: torch.Generator) -> Tensor:
         x, views = lessons.draw(indices, generator)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = network.logits(x, generator)
+        device = device_of(network)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            logits = network.logits(x.to(device), generator)
         return lessons.loss(logits, indices, views)
 
     def both() -> None:

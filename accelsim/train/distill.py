@@ -19,6 +19,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from accelsim.train.augment import Views
+from accelsim.train.networks import device_of
 
 CURRICULUM_START = 0.3
 CURRICULUM_END = 0.5
@@ -45,14 +46,16 @@ class Bank:
 def teach(teacher: Any, views: Views, progress: Progress, batch_size: int = 1000) -> npt.NDArray[np.float16]:
     """Evaluation-mode logits [n_views, n, n_classes] float16 of all views, for `Bank`."""
     teacher.eval()
+    device = device_of(teacher)
     n = len(views.pixels)
     task = progress.add_task("teacher's answers", total=views.n_views * n)
     answers = []
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16):
         for view in range(views.n_views):
             rows = []
             for indices in torch.arange(n).split(batch_size):
-                rows.append(teacher(views.batch(indices, torch.full_like(indices, view))).float())
+                x = views.batch(indices, torch.full_like(indices, view)).to(device)
+                rows.append(teacher(x).float().cpu())
                 progress.advance(task, len(indices))
             answers.append(torch.cat(rows).half())
     found: npt.NDArray[np.float16] = torch.stack(answers).numpy()

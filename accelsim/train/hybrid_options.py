@@ -88,6 +88,7 @@ class HybridOptions:
             features of several bits; rule None: what validation likes best.
         templates_per_class, feature_bits, dont_care: what a row of the array holds.
         noise: spec file of the chip whose array's noise the best recipe trains with; noise_age_s: after its writing.
+        device: where networks are trained: cpu or cuda.
         n_views: random views of each image that the teacher answers and the students see.
         limit: only the first images of each split.
         run_dir: where finished stages are kept; None keeps nothing.
@@ -113,6 +114,7 @@ class HybridOptions:
     noise: Path | None = None
     noise_age_s: float = DAY_S
     epochs: Epochs = field(default_factory=Epochs)
+    device: Literal["cpu", "cuda"] = "cpu"
     n_views: int = 16
     seed: int = 0
     limit: int | None = None

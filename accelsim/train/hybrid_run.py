@@ -29,7 +29,7 @@ from accelsim.train.distill import Bank, Distillation, teach
 from accelsim.train.hybrid_options import AUGMENTATIONS, HybridOptions
 from accelsim.train.images import Images, load_split, load_test
 from accelsim.train.lessons import Lessons
-from accelsim.train.networks import IMAGE_SIDE, Student, Topology, size, topology
+from accelsim.train.networks import IMAGE_SIDE, Student, Topology, placed, size, topology
 from accelsim.train.provenance import hours, made_by, timed
 from accelsim.train.prune import zeros
 from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, to_manifest
@@ -54,8 +54,8 @@ class HybridRun:
         )  # fmt: skip
         images = {"images": split.digest, "seed": options.seed}
         self.stages = Stages(options.run_dir, {**images, **asdict(augmentation), "n_views": options.n_views})
-        self.made_by = made_by()  # raises where something is not installed, before anything is trained
-        self.material = steps.Material.of(split, augmentation, options.n_views, options.seed, N_CLASSES)
+        self.made_by = made_by(options.device)  # raises where something is not installed, before anything is trained
+        self.material = steps.Material.of(split, augmentation, options.n_views, options.seed, N_CLASSES, options.device)
         _check_classes(split.fitted.labels, options.templates_per_class)
 
     def test_images(self) -> Images:
@@ -93,7 +93,7 @@ class HybridRun:
             blank = build_teacher(options.teacher, material.channels, material.n_classes, options.seed)
             teacher = restored(blank, taught.arrays)
             teacher = Mirrored(teacher) if mirrored else teacher
-            with steps.progress_bar() as progress:
+            with steps.progress_bar() as progress, placed(teacher, options.device):
                 answers = teach(teacher, material.views, progress)
             return Result({"answers": answers}, {"validation_accuracy": material.accuracy(teacher)})
 

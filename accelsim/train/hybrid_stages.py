@@ -23,7 +23,7 @@ from accelsim.train.hybrid_options import Augmentation
 from accelsim.train.images import Images, Split
 from accelsim.train.lessons import Lessons
 from accelsim.train.loop import Recipe, fit
-from accelsim.train.networks import Student, Topology, logits_of
+from accelsim.train.networks import Student, Topology, logits_of, placed
 from accelsim.train.prune import Pruning
 from accelsim.train.qat import QuantisedStudent
 from accelsim.train.teachers import build_teacher, fit_teacher
@@ -42,19 +42,23 @@ class Material:
 
     Attributes:
         unseen: network inputs of the validation images.
+        device: where networks are trained; images wait on the CPU.
     """
 
     split: Split
     views: Views
     unseen: Tensor
     n_classes: int
+    device: str = "cpu"
 
     @classmethod
-    def of(cls, split: Split, augmentation: Augmentation, n_views: int, seed: int, n_classes: int) -> Material:
+    def of(
+        cls, split: Split, augmentation: Augmentation, n_views: int, seed: int, n_classes: int, device: str = "cpu"
+    ) -> Material:
         found = split.as_hybrid_input()
         how = augmentation
         views = Views(found.fitted.pixels, n_views, seed, how.max_shift, how.mirrored, how.background)
-        return cls(found, views, to_input(found.validation.pixels), n_classes)
+        return cls(found, views, to_input(found.validation.pixels), n_classes, device)
 
     @property
     def channels(self) -> int:
@@ -103,7 +107,7 @@ def int8_recipe(epochs: int, seed: int) -> Recipe:
 def train_teacher(material: Material, kind: str, recipe: Recipe, checkpoint: Path | None = None) -> Any:
     """A teacher of the kinds of `teachers.py`, trained on labels."""
     teacher = build_teacher(kind, material.channels, material.n_classes, recipe.seed)
-    with progress_bar() as progress:
+    with progress_bar() as progress, placed(teacher, material.device):
         fit_teacher(
             teacher, material.lessons(Distillation(0.0, 1.0)), recipe,
             validate=lambda: material.accuracy(teacher), progress=progress, checkpoint=checkpoint,
@@ -170,7 +174,7 @@ def fit_array(
     material: Material, network: AcamNetwork, lessons: Lessons, recipe: Recipe, checkpoint: Path | None = None
 ) -> None:
     """`fit_acam` on the material, in place."""
-    with progress_bar() as progress:
+    with progress_bar() as progress, placed(network, material.device):
         fit_acam(
             network, lessons, recipe,
             validate=lambda: material.accuracy(network), progress=progress, checkpoint=checkpoint,
@@ -190,7 +194,7 @@ def fit_softmax(
 
 
 def _fit(material: Material, model: Any, lessons: Lessons, recipe: Recipe, **how: Any) -> None:
-    with progress_bar() as progress:
+    with progress_bar() as progress, placed(model, material.device):
         fit(
             model, len(lessons), recipe, lessons.batch_loss(model),
             validate=partial(material.accuracy, model), progress=progress, **how,

@@ -6,8 +6,8 @@ all of them distil from the same bank.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from torch import Tensor
 from accelsim.train.augment import Views
 from accelsim.train.distill import Bank, Distillation
 from accelsim.train.loop import BatchLoss
+from accelsim.train.networks import device_of
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,18 @@ class Lessons:
 
     def loss(self, logits: Tensor, indices: Tensor, views: Tensor) -> Tensor:
         """Mean over the batch that `draw` gave; logits [batch, n_classes] float32."""
-        answers = None if self.bank is None else self.bank.answers(indices, views)
-        return self.distillation.loss(logits, self.labels[indices], answers)
+        device = logits.device
+        answers = None if self.bank is None else self.bank.answers(indices, views).to(device)
+        return self.distillation.loss(logits, self.labels[indices].to(device), answers)
 
-    def batch_loss(self, model: Callable[[Tensor], Tensor]) -> BatchLoss:
-        """For `loop.fit`: `model` gives logits [batch, n_classes]; its convolutions run in bfloat16."""
+    def batch_loss(self, model: Any) -> BatchLoss:
+        """For `loop.fit`: the module `model` gives logits [batch, n_classes]; its convolutions run in bfloat16."""
 
         def loss(indices: Tensor, generator: torch.Generator) -> Tensor:
             x, views = self.draw(indices, generator)
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                logits = model(x)
+            device = device_of(model)
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                logits = model(x.to(device))
             return self.loss(logits.float(), indices, views)
 
         return loss

@@ -217,7 +217,7 @@ def _resume(checkpoint: Path | None, model: Any, found: list[torch.optim.Optimiz
     if checkpoint is None or not checkpoint.exists():
         return 0
     try:
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         made, epochs_done = state["recipe"], int(state["epochs_done"])
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
         raise DataError(f"{checkpoint}: got a damaged file, need a checkpoint of this training") from error

@@ -11,6 +11,8 @@ for training and for the digital baseline. Parameters are those of the folded ne
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -158,7 +160,24 @@ def size(layers: Topology, n_classes: int) -> Size:
     return Size(parameters, macs)
 
 
+def device_of(model: Any) -> torch.device:
+    """Where a module's parameters are."""
+    device: torch.device = next(model.parameters()).device
+    return device
+
+
+@contextmanager
+def placed(model: Any, device: str) -> Iterator[None]:
+    """The module on a device, and back on the CPU afterwards."""
+    model.to(device)
+    try:
+        yield
+    finally:
+        model.to("cpu")
+
+
 def logits_of(model: Any, images: Tensor, batch_size: int = 1000) -> Tensor:
-    """Evaluation-mode float32 output of `model` (or of one of its methods) on network inputs [n, …]."""
+    """float32 output of a module on network inputs [n, …], on the CPU; the module is in evaluation mode."""
+    device = device_of(model)
     with torch.no_grad():
-        return torch.cat([model(batch).float() for batch in images.split(batch_size)])
+        return torch.cat([model(batch.to(device)).float().cpu() for batch in images.split(batch_size)])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim import __version__
+from accelsim.errors import UsageError
 from accelsim.train.stages import Result, Stages
 
 SECONDS = "seconds"
@@ -65,11 +66,16 @@ def hours(stages: Stages) -> float:
     return round(seconds / 3600, 3)
 
 
-def made_by() -> dict[str, Any]:
-    """Versions and device, for a manifest's `training`."""
+def made_by(trained_on: str = "cpu") -> dict[str, Any]:
+    """Versions and device, for a manifest's `training`.
+
+    Raises:
+        UsageError: if torch finds no such device.
+        PackageNotFoundError: if something is not installed.
+    """
     found = versions()
     text = ", ".join(f"{name} {found[name]}" for name in PACKAGES)
-    return {"accelsim_version": __version__, "versions": text, "device": device()}
+    return {"accelsim_version": __version__, "versions": text, "device": device(trained_on)}
 
 
 def versions() -> dict[str, str]:
@@ -81,8 +87,18 @@ def versions() -> dict[str, str]:
     return {"accelsim": __version__, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
-def device() -> str:
-    """What it runs on."""
+def device(trained_on: str = "cpu") -> str:
+    """What it runs on.
+
+    Raises:
+        UsageError: if torch finds no such device.
+    """
+    if trained_on == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise UsageError("--device: got cuda, need a GPU that torch finds, or --device cpu")
+        return str(torch.cuda.get_device_name())
     names = [line.partition(":")[2].strip() for line in _lines(CPU_INFO) if line.startswith("model name")]
     return f"{os.cpu_count()} CPU cores, {names[0] if names else platform.machine()}"
 

@@ -68,7 +68,7 @@ class QuantisedStudent(nn.Module):  # type: ignore[misc, unused-ignore]
 
         In float32 also under autocast: bfloat16 would round the integers' products once more.
         """
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             return self._features(x.float())
 
     def _features(self, x: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from accelsim.train.augment import to_input
 from accelsim.train.distill import Distillation
 from accelsim.train.lessons import Lessons
 from accelsim.train.loop import Muon, Recipe, fit
+from accelsim.train.networks import device_of
 
 FAST_WIDTHS = (64, 256, 256)
 WHITENING_KERNEL = 3
@@ -166,7 +167,7 @@ def fit_teacher(
     """
     found = None
     if isinstance(teacher, FastTeacher):
-        teacher.whiten(to_input(lessons.views.pixels[:WHITENING_IMAGES]))
+        teacher.whiten(to_input(lessons.views.pixels[:WHITENING_IMAGES]).to(device_of(teacher)))
         lessons = Lessons(lessons.views, lessons.labels, Distillation(0.0, 1.0, FAST_SMOOTHING))
         found = teacher.optimisers()
     fit(

@@ -196,3 +196,23 @@ def test_a_short_run_takes_steps(torch: Any) -> None:
     fresh = Student(layers, 10, 0)
     for name in fresh.convolutions:
         assert not torch.equal(trained.convolutions[name].weight, fresh.convolutions[name].weight)
+
+
+@pytest.mark.data
+def test_a_gpu_that_is_not_there(torch: Any, data_root: Path) -> None:
+    from accelsim.train.hybrid import train_hybrid
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(UsageError, match=r"^--device: got cuda, need a GPU that torch finds, or --device cpu$"):
+        train_hybrid(options(data_root, device="cuda"))
+
+
+@pytest.mark.data
+def test_a_gpu_trains_the_same_pipeline(torch: Any, data_root: Path, tmp_path: Path) -> None:
+    from accelsim.train.hybrid import train_hybrid
+
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    train_hybrid(options(data_root, out=tmp_path / "w", device="cuda", sparsity=0.8))
+    check(tmp_path / "w", data_root, "cifar10")
