@@ -33,6 +33,12 @@ def extract_cnn(cascade: Path, out: Path) -> None:
     model = {key: array for key, array in source.model.items() if key.rpartition(".")[0] in names}
     evaluation = {key: source.evaluation[key] for key in ("features", "nonzero_macs", "labels")}
     right = evaluation["features"].argmax(axis=1) == evaluation["labels"]
+    training = {
+        "command": "accelsim train mnist-cnn",
+        "cascade_command": manifest.training.get("command"),
+        "cascade_model_sha256": manifest.hashes["model.safetensors"],
+        "validation_accuracy": manifest.training.get("validation_accuracy_cnn_only"),
+    }
     entry = {
         "schema_version": 1,
         "name": name_of(out),
@@ -46,12 +52,7 @@ def extract_cnn(cascade: Path, out: Path) -> None:
             parameters=sum(model[f"{name}.{part}"].size for name in names for part in ("weight", "bias")),
         ),
         "dataset": manifest.dataset.model_dump(),
-        "training": {
-            "command": "accelsim train mnist-cnn",
-            "cascade_command": manifest.training["command"],
-            "cascade_model_sha256": manifest.hashes["model.safetensors"],
-            "validation_accuracy": manifest.training["validation_accuracy_cnn_only"],
-        },
+        "training": {name: value for name, value in training.items() if value is not None},
         "accuracy": {
             "measured": float(right.mean()),
             "note": "the recorded logits of the cascade's network, whose test images were read once; int8",

@@ -10,13 +10,14 @@ import pytest
 from accelsim.errors import DataError
 from accelsim.train.small_cnn import extract_cnn
 from accelsim.workload import load_workload
+from tests.workload import builders
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_shipped_workload_is_the_extracted_one(tmp_path: Path) -> None:
-    extract_cnn(ROOT / "workloads" / "mnist_cascade", tmp_path)
-    made, shipped = load_workload(tmp_path), load_workload(ROOT / "workloads" / "mnist_cnn")
+    extract_cnn(ROOT / "workloads" / "mnist_cascade", tmp_path / "mnist_cnn")
+    made, shipped = (load_workload(folder / "mnist_cnn") for folder in (tmp_path, ROOT / "workloads"))
     assert made.manifest == shipped.manifest
     assert made.sha256 == shipped.sha256
 
@@ -32,6 +33,15 @@ def test_its_arrays_are_the_cascades() -> None:
         assert np.array_equal(array, cascade.model[name])
     right = (cascade.evaluation["features"].argmax(axis=1) == cascade.labels).sum()
     assert cnn.manifest.accuracy.measured == right / 10_000
+
+
+def test_a_cascade_from_elsewhere_may_say_nothing_of_its_training(tmp_path: Path) -> None:
+    parts = builders.cascade(head="argmax")
+    parts.manifest["training"] = {}
+    builders.write_folder(tmp_path / "cascade", parts)
+    extract_cnn(tmp_path / "cascade", tmp_path / "made")
+    training = load_workload(tmp_path / "made").manifest.training
+    assert set(training) == {"command", "cascade_model_sha256"}
 
 
 def test_other_workloads_are_refused(tmp_path: Path) -> None:
