@@ -20,8 +20,7 @@ def table_geometry(config: RamConfig, image: tuple[int, int], n_classes: int, *,
     """
     if config.pixel_bits is None or config.location_bits is None:
         raise ValueError("a table needs quantised pixels and locations")
-    offsets = [-(config.patch_size * pool) // 2 for pool in config.pools]
-    glimpse = tuple(Patch(offset, offset, pool) for offset, pool in zip(offsets, config.pools, strict=True))
+    glimpse = tuple(Patch(config.corner(pool), config.corner(pool), pool) for pool in config.pools)
     return Geometry(
         image=image,
         patch_size=config.patch_size,

@@ -89,7 +89,9 @@ def sample_rows(model: Ram, integral: Tensor, *, n_rows: int, passes: int, seed:
     """
     config = model.config
     if config.hidden_bits != 1 or config.pixel_bits is None or config.location_bits is None:
-        raise RangeError("episodes: need hidden codes of one bit, quantised pixels and quantised locations")
+        bits = (("hidden", config.hidden_bits), ("pixel", config.pixel_bits), ("location", config.location_bits))
+        got = ", ".join(f"{name}_bits {n_bits or 'none'}" for name, n_bits in bits)
+        raise RangeError(f"episodes: got {got}, need hidden_bits 1 and quantised pixels and locations")
     generator = torch.Generator().manual_seed(seed)
     steps = _episodes(model, integral, None)
     for _ in range(1, passes):

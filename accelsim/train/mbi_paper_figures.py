@@ -1,4 +1,4 @@
-"""What the stages of the paper's recipe are measured by, on validation images unless said.
+"""What the stages of the paper's recipe are measured by.
 
 *Source*: arXiv 2307.07631 compares its tree with an exhaustive search (their distance gap), and lets the network
 classify the images whose rows are too far (its mixed mode).
@@ -7,6 +7,7 @@ classify the images whose rows are too far (its mixed mode).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ import torch
 from accelsim.train.episodes import Ints, Query, Rows, look_up
 from accelsim.train.images import Images
 from accelsim.train.ram import Ram, integral_images
-from accelsim.train.tree import Tree, TreeSearch, descend, gap_histogram
-from accelsim.train.weights import Encoding, Exhaustive, Weights
+from accelsim.train.tree import TreeSearch, descend, gap_histogram
+from accelsim.train.weights import Exhaustive
+
+Flags = npt.NDArray[np.bool_]
 
 PROBES = (1, 2, 4)
 """Nodes a level; the first is what the hardware does, the others are figures alone."""
@@ -46,42 +49,47 @@ def network_figures(model: Ram, images: Images) -> dict[str, Any]:
     }
 
 
-def tree_figures(
-    model: Ram, rows: Rows, tree: Tree, encoding: Encoding, weights: Weights, images: Images, search_images: int
-) -> dict[str, Any]:
-    """Accuracies through the tree and exhaustively, comparisons, and the distance gap on the first `search_images`."""
+def tree_figures(model: Ram, rows: Rows, search: TreeSearch, images: Images, compared: Images) -> dict[str, Any]:
+    """Accuracies on `images` through the tree and exhaustively, comparisons, and the distance gap on `compared`.
+
+    images: that the weights were not searched on. search: greedy.
+    """
     integral = integral_images(images.grey)
-    yardstick = Exhaustive.over(rows, encoding, weights)
+    yardstick = Exhaustive(search.encoding.features(rows.query), search.encoding, search.weights)
     pairs: list[tuple[Ints, Ints]] = []
 
     def compared_with_yardstick(query: Query) -> tuple[Ints, Ints]:
-        row, distance = TreeSearch(tree, encoding, yardstick.weights)(query)
+        row, distance = search(query)
         pairs.append((distance, yardstick(query)[1]))
         return row, distance
 
-    look_up(model, integral[:search_images], rows, compared_with_yardstick)
+    look_up(model, integral_images(compared.grey), rows, compared_with_yardstick)
     found, least = (np.concatenate(part) for part in zip(*pairs, strict=True))
     exhaustive = look_up(model, integral, rows, yardstick)
-    followed = [probed(model, rows, tree, encoding, weights, images, probes) for probes in PROBES]
+    followed = [probed(model, rows, replace(search, probes=probes), images) for probes in PROBES]
     return {
         **followed[0],
         "validation_accuracy_exhaustive": float((exhaustive.predicted == images.label_bytes).mean()),
         "rows": len(rows),
-        "keys": len(tree.keys),
-        "nodes": len(tree.node_start) - 1,
+        "keys": len(search.tree.keys),
+        "nodes": len(search.tree.node_start) - 1,
         "gap": gap_histogram(found, least),
         "probes": dict(zip(map(str, PROBES), followed, strict=True)),
     }
 
 
-def probed(
-    model: Ram, rows: Rows, tree: Tree, encoding: Encoding, weights: Weights, images: Images, probes: int
-) -> dict[str, float]:
-    """Accuracy with so many nodes a level followed, and comparisons an image."""
+def share_within(gap: dict[str, Any], bound: float) -> float:
+    """Share of the queries whose distance gap is below `bound`, an edge of the histogram `gap`."""
+    below = gap["edges"].index(bound)
+    return float(sum(gap["shares"][:below]))
+
+
+def probed(model: Ram, rows: Rows, search: TreeSearch, images: Images) -> dict[str, float]:
+    """Accuracy of a search through a tree on images that its weights were not searched on, and comparisons an image."""
     compared: list[Ints] = []
 
     def counted(query: Query) -> tuple[Ints, Ints]:
-        found = descend(tree, encoding.features(query), encoding.weights(weights), probes)
+        found = descend(search.tree, search.encoding.features(query), search.weights, search.probes)
         compared.append(found.compared)
         return found.row, found.distance
 
@@ -91,29 +99,33 @@ def probed(
 
 
 def mixed_curve(
-    distance: Ints, by_tables: npt.NDArray[np.bool_], by_network: npt.NDArray[np.bool_]
+    distance: Ints, by_tables: Flags, by_network: Flags, aims: Sequence[float] = AIMED_COVERAGES
 ) -> list[dict[str, Any]]:
-    """Points of the mixed mode, one for each of `AIMED_COVERAGES`, whose thresholds cover at least that share.
+    """Points of the mixed mode, one for each of `aims`, whose thresholds cover at least that share.
 
-    distance: [n, n_glimpses] of the winners; the others [n], whether right. An image is the network's when any of its
-    distances is above the threshold.
+    distance: [n, n_glimpses] of the winners; the others [n], whether right, all on images that the weights were not
+    searched on. An image is the network's when any of its distances is above the threshold.
     """
     farthest = np.sort(distance.max(axis=1))
-    places = [max(int(np.ceil(aimed * len(farthest))) - 1, 0) for aimed in AIMED_COVERAGES]
+    places = [max(int(np.ceil(aimed * len(farthest))) - 1, 0) for aimed in aims]
     points = curve_at([int(farthest[place]) for place in places], distance, by_tables, by_network)
-    return [{"aimed": aimed, **point} for aimed, point in zip(AIMED_COVERAGES, points, strict=True)]
+    return [{"aimed": aimed, **point} for aimed, point in zip(aims, points, strict=True)]
 
 
 def curve_at(
-    thresholds: Sequence[int], distance: Ints, by_tables: npt.NDArray[np.bool_], by_network: npt.NDArray[np.bool_]
+    thresholds: Sequence[int], distance: Ints, by_tables: Flags, by_network: Flags
 ) -> list[dict[str, Any]]:
-    """The points at given thresholds: share answered by the tables, how many of those are right, and of all."""
-    points = []
-    for threshold in thresholds:
-        near = distance.max(axis=1) <= threshold
-        covered = float(by_tables[near].mean()) if near.any() else None
-        mixed = float(np.where(near, by_tables, by_network).mean())
-        points.append(
-            {"threshold": threshold, "coverage": float(near.mean()), "covered_accuracy": covered, "accuracy": mixed}
-        )
-    return points
+    """The points of `mixed_point` at given thresholds, which they name."""
+    nears = [distance.max(axis=1) <= threshold for threshold in thresholds]
+    points = [mixed_point(near, by_tables, by_network) for near in nears]
+    return [{"threshold": threshold, **point} for threshold, point in zip(thresholds, points, strict=True)]
+
+
+def mixed_point(near: Flags, by_tables: Flags, by_network: Flags) -> dict[str, float | None]:
+    """Share that the tables answer, how many of those are right (None of none), and of all; all [n].
+
+    near: which the tables answer; the others say who is right.
+    """
+    covered = float(by_tables[near].mean()) if near.any() else None
+    mixed = float(np.where(near, by_tables, by_network).mean())
+    return {"coverage": float(near.mean()), "covered_accuracy": covered, "accuracy": mixed}

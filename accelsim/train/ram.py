@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.console import Console
-from rich.progress import Progress
 from torch import Tensor, nn
 
+from accelsim.train.hybrid_stages import progress_bar
 from accelsim.train.images import Images, Split
 from accelsim.train.loop import Recipe, fit
 
@@ -64,6 +63,10 @@ class RamConfig:
     @property
     def n_pixels(self) -> int:
         return self.n_patches * self.patch_size**2
+
+    def corner(self, pool: int) -> int:
+        """Rows, and columns, from the pixel a glimpse is centred on to the first ones of the patch pooled by `pool`."""
+        return -(self.patch_size * pool // 2)
 
     @property
     def centre_code(self) -> int:
@@ -164,7 +167,7 @@ class Ram(nn.Module):  # type: ignore[misc, unused-ignore]
     def _pooled(self, integral: Tensor, location: Tensor, pool: int) -> Tensor:
         """[n, patch_size^2] means of pool^2 pixels, rounded down; outside the image is 0."""
         size, (height, width) = self.config.patch_size, self.image
-        corners = torch.arange(size + 1) * pool - size * pool // 2
+        corners = torch.arange(size + 1) * pool + self.config.corner(pool)
         sides = torch.tensor([height, width])
         if self.config.location_bits is None:
             centre = ((location + 1) * sides / 2).long()
@@ -249,26 +252,21 @@ def accuracy(model: Ram, images: Images) -> float:
     return float((predict(model, integral_images(images.grey)) == images.label_bytes).mean())
 
 
-def train_ram(
-    config: RamConfig,
-    split: Split,
-    *,
-    n_classes: int,
-    epochs: int,
-    seed: int,
-    checkpoint: Path | None,
-    name: str = "ram",
-) -> Ram:
+def ram_recipe(epochs: int, seed: int, name: str = "ram") -> Recipe:
+    """How `train_ram` trains; `name` is that of the checkpoint."""
+    return Recipe(name, epochs, seed, RATE, BATCH)
+
+
+def train_ram(config: RamConfig, split: Split, recipe: Recipe, *, n_classes: int, checkpoint: Path | None) -> Ram:
     """Train the network on the fitted images as they are."""
     integral, labels = integral_images(split.fitted.grey), split.fitted.labels
     _, height, width = split.fitted.grey.shape
-    model = Ram(config, (height, width), n_classes, seed)
+    model = Ram(config, (height, width), n_classes, recipe.seed)
 
     def batch_loss(batch: Tensor, generator: torch.Generator) -> Tensor:
         return hybrid_loss(model(integral[batch], generator), labels[batch])
 
-    recipe = Recipe(name, epochs, seed, RATE, BATCH)
-    with Progress(console=Console(stderr=True)) as progress:
+    with progress_bar() as progress:
         fit(
             model, len(integral), recipe, batch_loss,
             validate=lambda: accuracy(model, split.validation), progress=progress, checkpoint=checkpoint,

@@ -18,7 +18,8 @@ from accelsim.datasets import DATASETS, N_CLASSES
 from accelsim.report.files import write_files, write_json, write_text
 from accelsim.report.markdown import table
 from accelsim.train.images import Split, load_split
-from accelsim.train.ram import BATCH, RATE, RamConfig, accuracy, train_ram
+from accelsim.train.loop import Recipe
+from accelsim.train.ram import RamConfig, accuracy, ram_recipe, train_ram
 from accelsim.train.stages import Result, Stages
 
 EPOCHS, QUICK_EPOCHS, QUICK_IMAGES = 20, 1, 500
@@ -87,7 +88,7 @@ def run_sweep(
     out: Path,
     dataset: str = "mnist",
     seed: int = 0,
-    epochs: int = EPOCHS,
+    epochs: int | None = None,
     quick: bool = False,
     download: bool = False,
     run: Path | None = None,
@@ -95,17 +96,18 @@ def run_sweep(
 ) -> list[Path]:
     """Train every variant (or those of `names`) and write `mbi-sweep.json` and `mbi-sweep.md` into `out`; their paths.
 
-    run: folder where finished variants are kept, so that a stopped sweep goes on. quick: one epoch of 500 images.
+    run: folder where finished variants are kept, so that a stopped sweep goes on. quick: 500 images, and one epoch of
+    them unless `epochs` says otherwise.
 
     Raises:
         DataError: the data set is absent, or a checkpoint belongs to another run.
         OutputError: a folder cannot be written.
     """
-    epochs, limit = (QUICK_EPOCHS, QUICK_IMAGES) if quick else (epochs, None)
-    split = load_split(dataset, data_root, grey=True, download=download, limit=limit)
+    if epochs is None:
+        epochs = QUICK_EPOCHS if quick else EPOCHS
+    split = load_split(dataset, data_root, grey=True, download=download, limit=QUICK_IMAGES if quick else None)
     variants = [variant for variant in VARIANTS if names is None or variant.name in names]
-    settings = {"dataset": dataset, "seed": seed, "limit": limit}
-    rows = [{**asdict(variant), "measured": measured(split, variant, run, epochs, settings)} for variant in variants]
+    rows = [{**asdict(variant), "measured": measured(split, variant, run, epochs, seed)} for variant in variants]
     sizes = {"dataset": dataset, "seed": seed, "epochs": epochs, "fitted_images": len(split.fitted)}
     record = {"schema_version": 1, **sizes, "validation_images": len(split.validation), "variants": rows}
     page = sweep_page(record)
@@ -118,21 +120,16 @@ def run_sweep(
     )
 
 
-def measured(
-    split: Split, variant: Variant, run: Path | None, epochs: int, settings: dict[str, Any]
-) -> dict[str, float]:
-    """Validation accuracies of a variant's two networks, which are stages of their own.
-
-    settings: what else the figures depend on, the seed among it.
-    """
+def measured(split: Split, variant: Variant, run: Path | None, epochs: int, seed: int) -> dict[str, float]:
+    """Validation accuracies of a variant's two networks, which are stages of their own."""
     # Stages of one object depend on those before; variants do not depend on each other.
-    stages = Stages(run, {"pipeline": "mbi_sweep", "variant": variant.name, **settings})
+    settings = {"pipeline": "mbi_sweep", "variant": variant.name, "images": split.digest, "seed": seed}
+    stages = Stages(run, settings)
     figures: dict[str, float] = {}
     for trained_bits in (None, 1):
         config = replace(variant.config, hidden_bits=trained_bits)
-        figures |= _trained(
-            split, config, stages, f"{_slug(variant)}-{trained_bits or 'full'}", epochs, settings["seed"]
-        )
+        recipe = ram_recipe(epochs, seed, f"{_slug(variant)}-{trained_bits or 'full'}")
+        figures |= _trained(split, config, stages, recipe)
     return figures
 
 
@@ -140,19 +137,17 @@ def _slug(variant: Variant) -> str:
     return variant.name.replace(" ", "-")
 
 
-def _trained(split: Split, config: RamConfig, stages: Stages, name: str, epochs: int, seed: int) -> dict[str, float]:
+def _trained(split: Split, config: RamConfig, stages: Stages, recipe: Recipe) -> dict[str, float]:
     """Validation accuracies of one network: with its code as it was trained and, when that had no bits, quantised."""
 
     def compute(checkpoint: Path | None) -> Result:
         started = time.monotonic()
-        model = train_ram(
-            config, split, n_classes=N_CLASSES, epochs=epochs, seed=seed, checkpoint=checkpoint, name=name
-        )
+        model = train_ram(config, split, recipe, n_classes=N_CLASSES, checkpoint=checkpoint)
         quantised = {"full": None, "one_bit": 1, "two_bits": 2} if config.hidden_bits is None else {"trained": 1}
         found = {key: accuracy(model.with_hidden_bits(bits), split.validation) for key, bits in quantised.items()}
         return Result({}, {"accuracies": found, "seconds": time.monotonic() - started})
 
-    kept = stages.run(name, compute, config=asdict(config), epochs=epochs, rate=RATE, batch=BATCH)
+    kept = stages.run(recipe.name, compute, config=asdict(config), recipe=asdict(recipe))
     accuracies: dict[str, float] = kept.figures["accuracies"]
     return accuracies
 

@@ -202,8 +202,9 @@ def gap_histogram(found: Ints, least: Ints) -> dict[str, Any]:
 
     Shares of the queries whose gap (found - least) / least lies within each pair of `GAP_EDGES` (the first also holds
     no gap at all); a gap above an exact match counts as above the last edge, so the shares may sum to less than 1. With
-    them comes the median gap.
+    them come the median gap and the 95th percentile.
     """
     gap = np.where(found == least, 0.0, (found - least) / np.maximum(least, 1e-9))
     counts, _ = np.histogram(gap, GAP_EDGES)
-    return {"edges": list(GAP_EDGES), "shares": (counts / len(gap)).tolist(), "median": float(np.median(gap))}
+    median, p95 = np.quantile(gap, (0.5, 0.95)).tolist()
+    return {"edges": list(GAP_EDGES), "shares": (counts / len(gap)).tolist(), "median": median, "p95": p95}

@@ -12,7 +12,7 @@ significance), the thermometer code of pixels and coordinates in `manhattan`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
@@ -139,27 +139,20 @@ class Exhaustive:
         return nearest(self.features, self.encoding.features(query), self.weights)
 
 
-def optimise(
-    objective: Callable[[Weights], float],
-    *,
-    n_trials: int,
-    seed: int,
-    located: bool = True,
-    sampler: Literal["gp", "tpe"] = "gp",
-) -> list[Trial]:
+def optimise(objective: Callable[[Weights], float], *, n_trials: int, seed: int) -> list[Trial]:
     """Trials in the order in which they were made, equal weights first; `best` picks one.
 
-    objective: accuracy on validation images; located: False leaves the location out of the key (weight 0).
+    objective: accuracy on validation images.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, seed))
-    names = ["patch", "hidden", "location"][: 3 if located else 2]
-    study.enqueue_trial(dict.fromkeys(names, 1))
+    sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    equal = asdict(Weights())
+    study.enqueue_trial(equal)
     trials: list[Trial] = []
 
     def evaluate(trial: optuna.Trial) -> float:
-        found = {name: trial.suggest_int(name, 1, LARGEST_WEIGHT, log=True) for name in names}
-        weights = Weights(**{"location": 0, **found})
+        weights = Weights(**{part: trial.suggest_int(part, 1, LARGEST_WEIGHT, log=True) for part in equal})
         trials.append(Trial(weights, objective(weights)))
         return trials[-1].accuracy
 
@@ -170,9 +163,3 @@ def optimise(
 def best(trials: list[Trial]) -> Trial:
     """The most accurate, the first of equals."""
     return max(trials, key=lambda trial: trial.accuracy)
-
-
-def _sampler(name: Literal["gp", "tpe"], seed: int) -> optuna.samplers.BaseSampler:
-    if name == "gp":
-        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)

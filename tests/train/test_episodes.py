@@ -72,8 +72,14 @@ def test_without_the_location_equal_rows_are_one(model: Ram, shown: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "config", [RamConfig(hidden_bits=2), RamConfig(pixel_bits=None), RamConfig(location_bits=None)]
+    ("config", "got"),
+    [
+        (RamConfig(hidden_bits=2), "hidden_bits 2, pixel_bits 2, location_bits 5"),
+        (RamConfig(pixel_bits=None), "hidden_bits 1, pixel_bits none, location_bits 5"),
+        (RamConfig(location_bits=None), "hidden_bits 1, pixel_bits 2, location_bits none"),
+    ],
 )
-def test_what_a_table_cannot_hold_is_refused(config: RamConfig, shown: Any) -> None:
-    with pytest.raises(RangeError, match="need hidden codes of one bit"):
+def test_what_a_table_cannot_hold_is_refused(config: RamConfig, got: str, shown: Any) -> None:
+    need = "need hidden_bits 1 and quantised pixels and locations"
+    with pytest.raises(RangeError, match=f"^episodes: got {got}, {need}$"):
         sample_rows(Ram(config, (28, 28), 10, 0), shown, n_rows=10, passes=1, seed=0)

@@ -18,11 +18,13 @@ torch: Any = pytest.importorskip("torch", reason="torch is not installed")
 for needed in ("torchvision", "sklearn", "optuna"):
     pytest.importorskip(needed, reason=f"{needed} is not installed")
 
-from accelsim.train import mbi_paper  # noqa: E402
+from accelsim.train import mbi_paper, mbi_paper_stages  # noqa: E402
 from accelsim.train.episode_tables import table_arrays, table_geometry  # noqa: E402
 from accelsim.train.episodes import Rows  # noqa: E402
-from accelsim.train.mbi_paper import Plan, train_mbi_paper  # noqa: E402
-from accelsim.train.mbi_paper_figures import AIMED_COVERAGES, curve_at, mixed_curve  # noqa: E402
+from accelsim.train.images import Images, Split, load_split  # noqa: E402
+from accelsim.train.mbi_paper import train_mbi_paper  # noqa: E402
+from accelsim.train.mbi_paper_figures import AIMED_COVERAGES, curve_at, mixed_curve, share_within  # noqa: E402
+from accelsim.train.mbi_paper_stages import Job, Plan  # noqa: E402
 from accelsim.train.ram import RamConfig  # noqa: E402
 from accelsim.train.tree import Tree  # noqa: E402
 from accelsim.train.weights import Weights  # noqa: E402
@@ -54,18 +56,26 @@ def test_the_folder_obeys_the_format_and_gives_the_stated_accuracy(made: tuple[P
     weights = [manifest.training[f"weight_{part}"] for part in ("patch", "hidden", "location")]
     assert model["split_weights"].tolist() == [np.repeat(weights[:2], (3, 2)).tolist()] * 5
     assert weights[2] == 0
+    assert 1 <= manifest.training["searched_weight_location"] <= 127
 
 
 @pytest.mark.data
 def test_validation_figures_are_those_of_the_written_tables(made: tuple[Path, Path], data_root: Path) -> None:
+    """Of the images after the 100 that weights were searched on."""
     workload = load_workload(made[0])
-    images = mbi_paper.load_split("mnist", data_root, limit=TINY.limit).validation
+    images = load_split("mnist", data_root, limit=TINY.limit).validation
+    unseen = Images(images.pixels[100:], images.labels[100:])
     geometry = mbi_paper.Geometry.from_manifest(workload.mbi.model_dump())
-    walked = mbi_paper.walk_images(workload.model, geometry, images.grey)
+    walked = mbi_paper.walk_images(workload.model, geometry, unseen.grey)
     training = workload.manifest.training
-    assert (walked.predicted == images.label_bytes).mean() == training["validation_accuracy"]
+    assert (training["search_images"], training["validation_images"]) == (100, len(unseen)) == (100, 300)
+    right = (walked.predicted == unseen.label_bytes).mean()
+    assert right == pytest.approx(training["validation_accuracy"], abs=1e-6)
     near = walked.distance.max(axis=(1, 2)) <= training["mixed_threshold"]
-    assert near.mean() == training["validation_coverage_mixed"] >= 0.6965
+    assert near.mean() == pytest.approx(training["validation_coverage_mixed"], abs=1e-6)
+    assert near.mean() >= 0.6965
+    assert 0 <= training["gap_median"] <= training["gap_p95"]
+    assert (training["gap_median"] < 0.1) == (training["share_within_10_percent"] > 0.5)
 
 
 @pytest.mark.data
@@ -75,15 +85,32 @@ def test_finished_stages_are_not_repeated(
     def repeated(*args: Any, **keywords: Any) -> None:
         raise AssertionError("a finished stage was repeated")
 
-    for name in ("train_ram", "sample_rows", "optimise", "build_tree", "mixed_curve", "load_test"):
-        monkeypatch.setattr(mbi_paper, name, repeated)
+    for name in ("train_ram", "sample_rows", "optimise", "build_tree", "mixed_curve"):
+        monkeypatch.setattr(mbi_paper_stages, name, repeated)
+    monkeypatch.setattr(mbi_paper, "load_test", repeated)
     run = shutil.copytree(made[1], tmp_path / "run")
-    again = tmp_path / "out"
+    again = tmp_path / made[0].name  # a workload has the name of its folder
     train_mbi_paper(data_root=data_root, out=again, seed=1, run=run, plan=TINY, command="by hand")
     for name in ("manifest.yaml", "model.safetensors", "eval.safetensors"):
         assert (again / name).read_bytes() == (made[0] / name).read_bytes()
     with pytest.raises(AssertionError, match="repeated"):
         train_mbi_paper(data_root=data_root, out=again, seed=2, run=run, plan=TINY)
+
+
+def test_weights_are_searched_on_half_the_validation_images_at_most() -> None:
+    def images(n: int) -> Images:
+        return Images(torch.zeros(n, 1, 2, 2, dtype=torch.uint8), torch.arange(n))
+
+    split = Split(images(5), images(9))
+    for search_images, searched in ((3, 3), (1000, 4)):
+        job = Job.of(split, Plan(search_images=search_images), seed=0, run=None)
+        assert job.sizes.search_images == searched
+        assert [*job.searched.labels, *job.unseen.labels] == list(range(9))
+        assert len(job.searched) == searched
+
+
+def test_the_share_of_small_gaps() -> None:
+    assert share_within({"edges": [0.0, 0.05, 0.1, 0.2], "shares": [0.5, 0.25, 0.125]}, 0.1) == 0.75
 
 
 def test_rows_of_one_value_share_it() -> None:
@@ -119,3 +146,4 @@ def test_the_mixed_curve_by_hand() -> None:
     assert [point["aimed"] for point in curve] == list(AIMED_COVERAGES)
     assert all(point["coverage"] >= point["aimed"] for point in curve)
     assert curve[-1]["accuracy"] == by_tables.mean()
+    assert mixed_curve(distance, by_tables, by_network, (0.5,)) == [{"aimed": 0.5, **at_3}]

@@ -33,8 +33,10 @@ def test_multiply_accumulates_are_the_papers() -> None:
     assert 5 * 172_352 + 640 == 862_400
 
 
-def test_pixels_are_means_of_zero_padded_crops() -> None:
-    config = RamConfig(pixel_bits=None, patch_size=2, scale=3, n_patches=3, location_bits=4)
+@pytest.mark.parametrize("size", [2, 3])
+def test_pixels_are_means_of_zero_padded_crops(size: int) -> None:
+    """A patch of an odd side begins half a side, rounded down, before its centre pixel."""
+    config = RamConfig(pixel_bits=None, patch_size=size, scale=3, n_patches=3, location_bits=4)
     shown = images(5, 9, 12)
     codes = torch.tensor([[0, 0], [15, 15], [8, 8], [3, 12], [14, 1]])
     model = network(config, (9, 12))
@@ -44,16 +46,17 @@ def test_pixels_are_means_of_zero_padded_crops() -> None:
         expected = []
         for pool in (1, 3, 9):
             canvas = np.pad(image, 40).astype(int)
-            top, left = centre[0] + 40 - pool, centre[1] + 40 - pool
-            for i, j in np.ndindex(2, 2):
+            top, left = (40 + middle - size * pool // 2 for middle in centre)
+            for i, j in np.ndindex(size, size):
                 block = canvas[top + i * pool : top + (i + 1) * pool, left + j * pool : left + (j + 1) * pool]
                 expected.append(block.sum() // pool**2)
         assert pixels.tolist() == expected
 
 
+@pytest.mark.parametrize("size", [{}, {"patch_size": 3, "scale": 3}])
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
-def test_levels_are_those_of_the_tables(bits: int) -> None:
-    config = RamConfig(pixel_bits=bits)
+def test_levels_are_those_of_the_tables(bits: int, size: dict[str, int]) -> None:
+    config = RamConfig(pixel_bits=bits, **size)
     model, shown = network(config), images(200)
     geometry = table_geometry(config, (28, 28), 10, located=True)
     codes = np.random.default_rng(2).integers(0, 32, (200, 2), dtype=np.uint8)

@@ -17,6 +17,8 @@ from accelsim.train import ram_sweep  # noqa: E402
 from accelsim.train.ram import RamConfig  # noqa: E402
 from accelsim.train.ram_sweep import VARIANTS, run_sweep  # noqa: E402
 
+MEASURED = ("full", "one_bit", "two_bits", "trained")
+
 
 def test_variants_differ_from_the_base_row_in_one_parameter() -> None:
     base = vars(RamConfig(hidden_bits=None, location_bits=None))
@@ -38,7 +40,7 @@ def test_a_stopped_sweep_goes_on(data_root: Path, tmp_path: Path, monkeypatch: p
     assert (record["epochs"], record["fitted_images"], record["validation_images"]) == (1, 500, 500)
     base, small = record["variants"]
     assert (small["name"], small["full"], small["changes"]) == ("patch 2x2", 0.9463, {"patch_size": 2})
-    assert set(base["measured"]) == {"full", "one_bit", "two_bits", "trained"}
+    assert set(base["measured"]) == set(MEASURED)
     assert "| patch 2x2 | 94.63% |" in paths[1].read_text()
 
     monkeypatch.setattr(
@@ -46,3 +48,17 @@ def test_a_stopped_sweep_goes_on(data_root: Path, tmp_path: Path, monkeypatch: p
     )
     run_sweep(data_root=data_root, out=out, quick=True, run=run, names=("patch 2x2",))
     assert json.loads(paths[0].read_text())["variants"] == [small]
+    with pytest.raises(pytest.fail.Exception, match="repeated"):
+        run_sweep(data_root=data_root, out=out, seed=1, quick=True, run=run, names=("patch 2x2",))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("given", "quick", "epochs"), [(None, True, 1), (None, False, 20), (2, True, 2), (2, False, 2)]
+)
+def test_epochs_that_are_given_win(
+    data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: int | None, quick: bool, epochs: int
+) -> None:
+    monkeypatch.setattr(ram_sweep, "measured", lambda *settings: dict.fromkeys(MEASURED, 0.5))
+    paths = run_sweep(data_root=data_root, out=tmp_path, quick=quick, epochs=given, names=("base",))
+    assert json.loads(paths[0].read_text())["epochs"] == epochs

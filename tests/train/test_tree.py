@@ -112,3 +112,10 @@ def test_gaps_by_hand() -> None:
     # Gaps 0, 1 %, 8 %, 9 %, 30 %, 150 %, and something above an exact match.
     shares = dict(zip(trees.GAP_EDGES, np.array(gap_histogram(found, least)["shares"]) * 7, strict=False))
     assert shares == pytest.approx({0.0: 2, 0.02: 0, 0.05: 2, 0.1: 0, 0.2: 1, 0.5: 0})
+
+
+def test_percentiles_of_gaps() -> None:
+    # Gaps of 0, 1, ... 100 %, in any order.
+    found = np.random.default_rng(0).permutation(np.arange(100, 201))
+    gap = gap_histogram(found, np.full(101, 100))
+    assert (gap["median"], gap["p95"]) == pytest.approx((0.5, 0.95))

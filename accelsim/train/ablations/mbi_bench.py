@@ -14,7 +14,7 @@ from accelsim.datasets import DATASETS, N_CLASSES
 from accelsim.train.ablations.bench import Bench
 from accelsim.train.episodes import Rows, sample_rows
 from accelsim.train.images import Images, Split, load_split
-from accelsim.train.ram import Ram, RamConfig, accuracy, integral_images, train_ram
+from accelsim.train.ram import Ram, RamConfig, accuracy, integral_images, ram_recipe, train_ram
 from accelsim.train.stages import Result
 from accelsim.train.state import kept, restored
 
@@ -71,15 +71,14 @@ class MbiBench:
     @cached_property
     def trained(self) -> Result:
         """Stage "network": its state and its accuracy."""
+        recipe = ram_recipe(self.sizes.network_epochs, self.seed)
 
         def compute(checkpoint: Path | None) -> Result:
-            epochs = self.sizes.network_epochs
-            model = train_ram(
-                CONFIG, self.split, n_classes=N_CLASSES, epochs=epochs, seed=self.seed, checkpoint=checkpoint
-            )
+            model = train_ram(CONFIG, self.split, recipe, n_classes=N_CLASSES, checkpoint=checkpoint)
             return Result(kept(model), {"accuracy": accuracy(model, self.unseen)})
 
-        return self.bench.stage("network", compute, sizes=self.described(), seed=self.seed)
+        settings = {"config": asdict(CONFIG), "recipe": asdict(recipe), "search_images": self.sizes.search_images}
+        return self.bench.stage("network", compute, images=self.split.digest, **settings)
 
     @cached_property
     def network(self) -> Ram:

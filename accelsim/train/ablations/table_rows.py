@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from accelsim.train.ablations.bench import Bench, Found
 from accelsim.train.ablations.mbi_bench import CONFIG, MbiBench
@@ -15,7 +16,7 @@ from accelsim.train.episodes import look_up
 from accelsim.train.mbi_paper_figures import tree_figures
 from accelsim.train.ram import integral_images
 from accelsim.train.stages import Result
-from accelsim.train.tree import build_tree
+from accelsim.train.tree import TreeSearch, build_tree
 from accelsim.train.weights import Encoding, Exhaustive, Weights, best, optimise
 
 ROWS = (1_000, 3_000, 10_000, 30_000, 100_000)
@@ -36,7 +37,7 @@ def measure(bench: Bench) -> Found:
         rows += _measured(mbi, number, UNIT, Weights())[0]
         searched, gap = _measured(mbi, number, SEARCHED, weights)
         rows += searched
-        histogram = Histogram(**gap)
+        histogram = Histogram(gap["edges"], gap["shares"])
         facts[f"weights_found_for_{number}_rows"] = ", ".join(f"{part} {w}" for part, w in asdict(weights).items())
     return Found(mbi.title, {**mbi.described(), "trials": trials}, rows, facts, histogram)
 
@@ -57,16 +58,18 @@ def _search(mbi: MbiBench, number: int, trials: int) -> Weights:
     return Weights(**mbi.bench.stage(f"weights-{number}", compute, trials=trials).figures["weights"])
 
 
-def _measured(mbi: MbiBench, number: int, name: str, weights: Weights) -> tuple[list[Row], dict[str, list[float]]]:
+def _measured(mbi: MbiBench, number: int, name: str, weights: Weights) -> tuple[list[Row], dict[str, Any]]:
     """A row for each search, and the histogram of distance gaps."""
     rows, encoding = mbi.rows.first(number), Encoding(CONFIG)
+    factors = encoding.weights(weights)
 
     def compute(_: Path | None) -> Result:
-        tree = build_tree(encoding.features(rows.query), encoding.weights(weights), seed=mbi.seed)
-        n_gaps = mbi.sizes.search_images
-        return Result({}, tree_figures(mbi.network, rows, tree, encoding, weights, mbi.unseen, n_gaps))
+        tree = build_tree(encoding.features(rows.query), factors, seed=mbi.seed)
+        compared = mbi.unseen.first(mbi.sizes.search_images)
+        return Result({}, tree_figures(mbi.network, rows, TreeSearch(tree, encoding, factors), mbi.unseen, compared))
 
-    figures = mbi.bench.stage(f"tree-{number}-{name.replace(' ', '-')}", compute, weights=asdict(weights)).figures
+    settings = {"weights": asdict(weights), "metric": encoding.metric, "located": encoding.located}
+    figures = mbi.bench.stage(f"tree-{number}-{name.replace(' ', '-')}", compute, **settings).figures
     common = {"rows": number, "weights": name, "seed": mbi.seed}
     exhaustive = {
         "search": "exhaustive",
