@@ -16,6 +16,7 @@ that the tables are unsure of. Weights, bounds and all choices: fitted and valid
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ import torch
 from torch import Tensor
 
 from accelsim.datasets import DATASETS, N_CLASSES
-from accelsim.errors import DataError
+from accelsim.errors import DataError, UsageError
 from accelsim.train.images import Images, load_split, load_test
 from accelsim.train.integer_network import IntegerLayer, evaluate
 from accelsim.train.loop import Recipe
@@ -113,11 +114,14 @@ def train_cascade(
         command: what the manifest says made it.
 
     Raises:
+        UsageError: `mbi` and `out` are the same folder.
         DataError: the images are absent, `mbi` holds no tables for them, or a checkpoint belongs to another run.
         WorkloadError: `mbi` is not a valid workload folder.
         OutputError: a folder cannot be written.
     """
     sizes, title = sized(plan or (QUICK if quick else FULL), epochs), DATASETS[dataset].recorded_name(grey=True)
+    if mbi.resolve() == out.resolve():
+        raise UsageError(f"--out: got {out}, the folder of --mbi, need another one")
     tables = _tables(mbi, title)
     split = load_split(dataset, data_root, grey=True, download=download, limit=sizes.limit)
     material = Material.of(dataset, split, sizes, seed)
@@ -135,6 +139,9 @@ def train_cascade(
         "validation_accuracy_by_distance": validation.mixed(nearest(validation, float(near.mean()))),
         "validation_accuracy": validation.mixed(near),
         "validation_coverage": float(near.mean()),
+        "test_coverage": tested.figures["coverage"],
+        "test_accuracy_mbi_only": tested.figures["accuracy_mbi_only"],
+        "test_accuracy_cnn_only": tested.figures["accuracy_cnn_only"],
         "hours": hours(stages),
     }
     made = command or f"accelsim train cascade --mbi {mbi} --dataset {dataset} --seed {seed}"
@@ -197,31 +204,36 @@ def answer(tables: Workload, layers: list[IntegerLayer], images: Images) -> tupl
     labels = images.label_bytes
     recorded = {"patches": walked.patches, "features": logits, "nonzero_macs": nonzero_macs, "labels": labels}
     right = walked.predicted == labels, logits.argmax(axis=1) == labels
-    return Answers(margins(tables, walked), walked.distance.sum(axis=2), *right), recorded
+    return Answers(margins(tables.model, walked), walked.distance.sum(axis=2), *right), recorded
 
 
-def margins(tables: Workload, walked: Walk) -> Ints:
-    """[n] votes by which the class leads the next one."""
-    votes = np.sort(tables.model["value_votes"].astype(np.int64)[walked.row].sum(axis=(1, 2)), axis=1)
+def margins(tables: Mapping[str, npt.NDArray[Any]], walked: Walk) -> Ints:
+    """[n] votes by which the class leads the next one; `tables` are the arrays that were walked."""
+    votes = np.sort(tables["value_votes"].astype(np.int64)[walked.row].sum(axis=(1, 2)), axis=1)
     lead: Ints = votes[:, -1] - votes[:, -2]
     return lead
 
 
+def fallback_recipe(epochs: int, seed: int) -> Recipe:
+    """How the fallback network is trained."""
+    return Recipe("fallback", epochs, seed, RATE, weight_decay=DECAY, warmup=1 / (4 * epochs))
+
+
 def _fallback(stages: Stages, material: Material, tables: Workload) -> list[IntegerLayer]:
     """Stage `fallback`: the network, which is then quantised on fitted images."""
-    split, seed, epochs = material.split, material.seed, material.plan.epochs
+    split, seed, recipe = material.split, material.seed, fallback_recipe(material.plan.epochs, material.seed)
     side = split.fitted.pixels.shape[-1]
     answers = material.answers(stages)
 
     def compute(checkpoint: Path | None) -> Result:
         network = Network(side, FALLBACK, N_CLASSES, seed)
-        recipe = Recipe("fallback", epochs, seed, RATE, weight_decay=DECAY, warmup=1 / (4 * epochs))
         weights = _weights(tables, split.fitted)
         fit_network(network, split, material.copies, recipe, checkpoint, answers=answers, weights=weights)
         return Result(kept(network), {"validation_accuracy_float": accuracy(network, split.validation)})
 
-    settings = {"tables": tables.manifest.hashes["model.safetensors"], "epochs": epochs, "hard_weight": HARD_WEIGHT}
-    found = stages.run("fallback", timed(compute), network=[asdict(spec) for spec in FALLBACK], **settings)
+    settings = {"network": [asdict(spec) for spec in FALLBACK], "recipe": asdict(recipe)}
+    tables_hash = tables.manifest.hashes["model.safetensors"]
+    found = stages.run("fallback", timed(compute), tables=tables_hash, hard=(HARD_SHARE, HARD_WEIGHT), **settings)
     network: Any = restored(Network(side, FALLBACK, N_CLASSES, seed), found.arrays)
     calibration = to_integer_input(split.fitted.pixels[:CALIBRATION_IMAGES, 0])
     return quantise(network.float_layers(), calibration, INPUT_SCALE)
@@ -229,7 +241,7 @@ def _fallback(stages: Stages, material: Material, tables: Workload) -> list[Inte
 
 def _weights(tables: Workload, images: Images) -> Tensor:
     """[n] of each image in the fallback's loss: more for those that the tables are unsure of; 1 on average."""
-    lead = margins(tables, walk_images(tables.model, _geometry(tables), images.grey))
+    lead = margins(tables.model, walk_images(tables.model, _geometry(tables), images.grey))
     weights = np.where(lead <= np.quantile(lead, HARD_SHARE), HARD_WEIGHT, 1.0)
     return torch.from_numpy((weights / weights.mean()).astype(np.float32))
 
@@ -243,7 +255,13 @@ def _test(
         images = load_test(material.dataset, data_root, grey=True, limit=material.plan.limit)
         answers, recorded = answer(tables, layers, images)
         near = answers.margin >= margin
-        return Result(recorded, {"accuracy": answers.mixed(near), "coverage": float(near.mean())})
+        figures = {
+            "accuracy": answers.mixed(near),
+            "coverage": float(near.mean()),
+            "accuracy_mbi_only": float(answers.by_tables.mean()),
+            "accuracy_cnn_only": float(answers.by_fallback.mean()),
+        }
+        return Result(recorded, figures)
 
     return stages.run("test", timed(compute), margin=margin)
 
@@ -263,8 +281,19 @@ def _geometry(tables: Workload) -> Geometry:
 
 
 def _tables(folder: Path, title: str) -> Workload:
-    """The workload whose tables are used."""
+    """The workload whose tables are used.
+
+    Raises:
+        DataError: if it is of another kind or data set, or its tables are not such as `mbi.py` trains.
+        WorkloadError: if it is not a valid workload folder.
+    """
     workload = load_workload(folder)
-    if workload.manifest.kind != "mbi" or workload.manifest.dataset.name != title or workload.mbi.decision != "vote":
-        raise DataError(f"{folder}: need a workload of kind mbi on {title} that decides by vote")
+    manifest = workload.manifest
+    need = {"kind": "mbi", "data set": title, "decision": "vote", "metric": "circuit", "locations": "fixed"}
+    got = {"kind": manifest.kind, "data set": manifest.dataset.name}
+    if manifest.mbi is not None:
+        got |= {name: getattr(manifest.mbi, name) for name in ("decision", "metric", "locations")}
+    if got != need:
+        found, wanted = (", ".join(f"{name} {value}" for name, value in facts.items()) for facts in (got, need))
+        raise DataError(f"{folder}: got {found}, need {wanted}")
     return workload

@@ -15,6 +15,7 @@ node were chosen on MNIST's validation images; `reports/training.md` holds what 
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def train_mbi(
 
     Raises:
         DataError: the data set is absent, or a checkpoint belongs to another run.
-        RangeError: the budget is too small for these glimpses.
+        RangeError: the budget is no finite number above 0, or too small for these glimpses.
         OutputError: a folder cannot be written.
     """
     sizes = sized(plan or (QUICK if quick else FULL), epochs)
@@ -138,8 +139,10 @@ def design(dataset: str, images: Images, budget_nj: float) -> tuple[Geometry, Ta
     """Glimpses and tables within the budget: many tables, or few where many would have small nodes.
 
     Raises:
-        RangeError: if not even few trees of two keys a node are within the budget.
+        RangeError: if the budget is no finite number above 0, or not even few trees of two keys a node are within it.
     """
+    if not 0 < budget_nj < math.inf:
+        raise RangeError(f"--budget-nj: got {budget_nj:g}, need a finite number above 0")
     many = geometry_for(dataset, images)
     if charged_nj(many, _tree(2 * LEAST_NODE - 1)) <= budget_nj:
         return many, shape_within(budget_nj, many)
@@ -178,10 +181,11 @@ def geometry_for(dataset: str, images: Images, n_tables: int = N_TABLES) -> Geom
 
 
 def _quartiles(images: Images) -> tuple[int, ...]:
-    """Three ascending thresholds that part the pixels of the images as evenly as whole numbers can."""
+    """Three ascending thresholds, 1 … 255, that part the pixels of the images as evenly as whole numbers can."""
     found: list[int] = []
-    for quartile in np.quantile(images.grey, (0.25, 0.5, 0.75)):
-        found.append(max(int(np.ceil(quartile)), found[-1] + 1 if found else 1))
+    for place, quartile in enumerate(np.quantile(images.grey, (0.25, 0.5, 0.75))):
+        least = found[-1] + 1 if found else 1
+        found.append(min(max(int(np.ceil(quartile)), least), 253 + place))  # the thresholds after it have room
     return tuple(found)
 
 
@@ -234,17 +238,23 @@ def _tables(
     stages: Stages, material: Material, geometry: Geometry, shape: TableShape, lesson: Lesson
 ) -> PrototypeTables:
     """Stage `tables`."""
-    split, seed, epochs = material.split, material.seed, material.plan.epochs
+    split, seed = material.split, material.seed
+    recipe = Recipe("tables", material.plan.epochs, seed, RATE)
     answers = material.answers(stages)
 
     def compute(checkpoint: Path | None) -> Result:
         model = fresh_tables(split.fitted, geometry, shape, HIDDEN_WEIGHT, seed)
-        recipe = Recipe("tables", epochs, seed, RATE)
         fit_tables(split, material.copies, answers, model, recipe, lesson, checkpoint)
         return Result(kept(model))
 
-    settings = {"geometry": geometry.manifest(), "shape": asdict(shape), "epochs": epochs, "rate": RATE}
-    found = stages.run("tables", timed(compute), **settings, **asdict(lesson))
+    settings = {
+        "geometry": geometry.manifest(),
+        "shape": asdict(shape),
+        "hidden_weight": HIDDEN_WEIGHT,
+        "recipe": asdict(recipe),
+        "lesson": asdict(lesson),
+    }
+    found = stages.run("tables", timed(compute), **settings)
     model: PrototypeTables = restored(fresh_tables(split.fitted, geometry, shape, HIDDEN_WEIGHT, seed), found.arrays)
     return model
 

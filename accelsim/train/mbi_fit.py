@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.progress import Progress, track
 from torch import Tensor, nn
 
+from accelsim.train.hybrid_stages import progress_bar
 from accelsim.train.images import Images, Split
 from accelsim.train.loop import Recipe, fit
 from accelsim.train.mbi_model import PrototypeTables, TableShape, glimpse_bits
@@ -110,7 +110,9 @@ def fit_tables(
 ) -> None:
     """Fit `model` in place; `answers` [n_copies, n, n_classes] are the teacher's logits for the copies."""
     geometry = model.geometry
-    bits = torch.stack([glimpse_bits(copy, geometry) for copy in track(copies, "glimpses", total=copies.n_copies)])
+    with progress_bar() as progress:
+        tracked = progress.track(copies, copies.n_copies, description="glimpses")
+        bits = torch.stack([glimpse_bits(copy, geometry) for copy in tracked])
     logits = torch.from_numpy(answers)
     labels = split.fitted.labels
     held_out = glimpse_bits(split.validation.pixels[:, 0], geometry)
@@ -124,7 +126,7 @@ def fit_tables(
         loss: Tensor = (1 - weight) * nn.functional.cross_entropy(votes, labels[batch]) + weight * taught
         return loss
 
-    with Progress() as progress:
+    with progress_bar() as progress:
         fit(
             model, len(labels), recipe, batch_loss,
             validate=lambda: _accuracy(model, held_out, split.validation.labels),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,8 @@ class Material:
 
     def stages(self, folder: Path | None) -> Stages:
         """Of this run; with the same settings, stages of the same name are the same."""
-        settings = {"dataset": self.dataset, "seed": self.seed, "copies": self.plan.copies, "limit": self.plan.limit}
-        return Stages(folder, {"pipeline": "mbi", **settings})
+        copies = {"copies": self.copies.n_copies, "mirrored": self.copies.mirrored}
+        return Stages(folder, {"pipeline": "mbi", "images": self.split.digest, "seed": self.seed, **copies})
 
     def answers(self, stages: Stages) -> npt.NDArray[np.float16]:
         """Stages `teacher` and `answers`: the teacher's logits for all copies, [n_copies, n, n_classes]."""
@@ -77,7 +77,8 @@ class Material:
             fit_network(network, self.split, self.copies, recipe, checkpoint)
             return Result(kept(network), {"validation_accuracy": accuracy(network, self.split.validation)})
 
-        taught = stages.run("teacher", timed(teach), epochs=epochs)
+        settings = {"network": [asdict(spec) for spec in TEACHER], "recipe": asdict(recipe)}
+        taught = stages.run("teacher", timed(teach), **settings)
 
         def answer(checkpoint: Path | None) -> Result:
             network: Any = restored(Network(side, TEACHER, N_CLASSES, self.seed), taught.arrays)

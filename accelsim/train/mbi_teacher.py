@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.progress import Progress, track
 from torch import Tensor, nn
 
+from accelsim.train.hybrid_stages import progress_bar
 from accelsim.train.images import Images, Split
 from accelsim.train.integer_network import FloatLayer
 from accelsim.train.loop import Recipe, fit
@@ -108,7 +108,9 @@ def accuracy(network: Network, images: Images) -> float:
 
 def answers_to(network: Network, copies: Copies) -> npt.NDArray[np.float16]:
     """The network's logits for distorted copies, [n_copies, n, n_classes]."""
-    every = [logits_of(network, copy) for copy in track(copies, "teacher's answers", total=copies.n_copies)]
+    with progress_bar() as progress:
+        tracked = progress.track(copies, copies.n_copies, description="teacher's answers")
+        every = [logits_of(network, copy) for copy in tracked]
     answers: npt.NDArray[np.float16] = torch.stack(every).numpy().astype(np.float16)
     return answers
 
@@ -141,7 +143,7 @@ def fit_network(
             return loss
         return (loss + divergence(logits, taught[copy, batch].float(), temperature)) / 2
 
-    with Progress() as progress:
+    with progress_bar() as progress:
         fit(
             network, len(labels), recipe, batch_loss,
             validate=lambda: accuracy(network, split.validation), progress=progress, checkpoint=checkpoint,

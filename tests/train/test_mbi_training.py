@@ -10,10 +10,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from accelsim.chip import build_chip
-from accelsim.errors import DataError, RangeError
+from accelsim.errors import DataError, RangeError, UsageError
 from accelsim.spec import load_spec
 from accelsim.train.mbi_tables import Geometry, Patch, level_bits, pack, patch_levels, walk
 from accelsim.workload import load_workload
+from tests.workload import builders
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 400
@@ -103,7 +104,13 @@ def test_cascade_obeys_the_format_and_gives_the_stated_accuracy(trained: tuple[P
     classes = np.where(near, by_tables, workload.evaluation["features"].argmax(axis=1))
     assert (classes == workload.labels).mean() == workload.manifest.accuracy.measured
     assert workload.cascade.criterion == "margin"
-    assert workload.manifest.training["validation_coverage"] >= 0.7
+    training = workload.manifest.training
+    assert training["validation_coverage"] >= 0.7
+    assert training["test_coverage"] == near.mean()
+    assert training["test_accuracy_mbi_only"] == (by_tables == workload.labels).mean()
+    assert training["test_accuracy_cnn_only"] == (
+        workload.evaluation["features"].argmax(axis=1) == workload.labels
+    ).mean()
     assert sum(layer.n_macs for layer in workload.cnn.layers) == 622_368
     assert f"{622_368:,} multiply-accumulates" in workload.manifest.description
     weights = sum(workload.model[f"{layer.name}.weight"].size for layer in workload.cnn.layers)
@@ -145,6 +152,29 @@ def test_other_sets_have_glimpses_of_the_whole_image(torch: Any, data_root: Path
     assert (seen == 1).all()
     shares = np.bincount(patch_levels(images.grey, geometry)[:, 1:].reshape(-1), minlength=4) / (LIMIT * 4 * 64)
     assert shares.min() > 0.15
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("grey", "thresholds"), [(255, (253, 254, 255)), (0, (1, 2, 3)), (254, (253, 254, 255)), (7, (7, 8, 9))]
+)
+def test_thresholds_of_even_images_are_levels_of_a_pixel(torch: Any, grey: int, thresholds: tuple[int, ...]) -> None:
+    from accelsim.train.images import Images
+    from accelsim.train.mbi import geometry_for
+
+    images = Images(torch.full((1, 1, 28, 28), grey, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
+    assert geometry_for("kmnist", images).pixel_thresholds == thresholds
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("budget_nj", [float("nan"), float("inf"), 0.0, -1.0])
+def test_a_budget_is_a_number(torch: Any, budget_nj: float) -> None:
+    from accelsim.train.images import Images
+    from accelsim.train.mbi import design
+
+    images = Images(torch.zeros(1, 1, 28, 28, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
+    with pytest.raises(RangeError, match=f"^--budget-nj: got {budget_nj:g}, need a finite number above 0$"):
+        design("mnist", images, budget_nj)
 
 
 @pytest.mark.torch
@@ -274,9 +304,37 @@ def test_absent_images_are_one_clear_line(torch: Any, tmp_path: Path) -> None:
 def test_cascade_refuses_tables_of_other_images(torch: Any, tmp_path: Path) -> None:
     from accelsim.train.cascade import train_cascade
 
-    generated = ROOT / "workloads" / "paper_mbi"
-    with pytest.raises(DataError, match="need a workload of kind mbi on MNIST that decides by vote"):
-        train_cascade(data_root=tmp_path, mbi=generated, out=tmp_path / "out")
+    need = "need kind mbi, data set MNIST, decision vote, metric circuit, locations fixed$"
+    for name, got in (
+        ("paper_mbi", "kind mbi, data set generated, decision last, metric circuit, locations fixed"),
+        ("mnist_mbi_paper", "kind mbi, data set MNIST, decision last, metric circuit, locations learned"),
+        ("mnist_cnn", "kind cnn, data set MNIST"),
+    ):
+        with pytest.raises(DataError, match=f"{name}: got {got}, {need}"):
+            train_cascade(data_root=tmp_path, mbi=ROOT / "workloads" / name, out=tmp_path / "out")
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("sizes", [{"metric": "manhattan"}, {"location_bits": 2}])
+def test_cascade_refuses_tables_that_it_cannot_walk(torch: Any, tmp_path: Path, sizes: dict[str, Any]) -> None:
+    from accelsim.train.cascade import train_cascade
+
+    parts = builders.mbi(**sizes)
+    parts.manifest["dataset"]["name"] = "MNIST"
+    builders.write_folder(tmp_path / "w", parts)
+    metric, locations = sizes.get("metric", "circuit"), "learned" if "location_bits" in sizes else "fixed"
+    with pytest.raises(DataError, match=f"decision vote, metric {metric}, locations {locations}, need kind mbi"):
+        train_cascade(data_root=tmp_path, mbi=tmp_path / "w", out=tmp_path / "out")
+
+
+@pytest.mark.torch
+def test_cascade_does_not_write_over_its_tables(torch: Any, tmp_path: Path) -> None:
+    from accelsim.train.cascade import train_cascade
+
+    (tmp_path / "link").symlink_to(tmp_path / "tables")
+    for out in (tmp_path / "tables", tmp_path / "link", tmp_path / "x" / ".." / "tables"):
+        with pytest.raises(UsageError, match=r"^--out: got .*, the folder of --mbi, need another one$"):
+            train_cascade(data_root=tmp_path, mbi=tmp_path / "tables", out=out)
 
 
 @pytest.mark.torch

@@ -52,22 +52,22 @@ class PrototypeBench:
         return DATASETS[DATASET].title
 
     @cached_property
+    def used(self) -> Split:
+        """All images of the ablation."""
+        whole = load_split(DATASET, self.bench.data_root, download=self.bench.download)
+        n_used = self.sizes.vote_images + self.sizes.validation_images
+        return Split(whole.fitted.first(self.sizes.fitted_images), whole.validation.first(n_used))
+
+    @cached_property
     def split(self) -> Split:
         """Fitted images, and the validation images that accuracies are measured on."""
-        return Split(self._whole.fitted.first(self.sizes.fitted_images), self._validation(self.sizes.vote_images, None))
+        whole, start = self.used.validation, self.sizes.vote_images
+        return Split(self.used.fitted, Images(whole.pixels[start:], whole.labels[start:]))
 
     @cached_property
     def scaled_on(self) -> Images:
         """Validation images that the votes are scaled on."""
-        return self._validation(0, self.sizes.vote_images)
-
-    @cached_property
-    def _whole(self) -> Split:
-        return load_split(DATASET, self.bench.data_root, download=self.bench.download)
-
-    def _validation(self, start: int, stop: int | None) -> Images:
-        found = self._whole.validation.first(self.sizes.vote_images + self.sizes.validation_images)
-        return Images(found.pixels[start:stop], found.labels[start:stop])
+        return self.used.validation.first(self.sizes.vote_images)
 
     @cached_property
     def copies(self) -> Copies:
@@ -79,18 +79,25 @@ class PrototypeBench:
 
     def tables(self, n_tables: int, shape: TableShape) -> Result:
         """Stage "tables-…": the arrays of trained tables, and their accuracy."""
-        geometry, sizes = self.geometry(n_tables), self.sizes
+        geometry, lesson = self.geometry(n_tables), Lesson(teacher_weight=0.0)
+        recipe = Recipe(f"{n_tables} tables of {words(shape)}", self.sizes.table_epochs, self.seed, RATE)
 
         def compute(checkpoint: Path | None) -> Result:
             model = fresh_tables(self.split.fitted, geometry, shape, HIDDEN_WEIGHT, self.seed)
-            untaught = np.zeros((sizes.copies, len(self.split.fitted), N_CLASSES), np.float16)
-            name = f"{n_tables} tables of {words(shape)}"
-            recipe = Recipe(name, sizes.table_epochs, self.seed, RATE)
-            fit_tables(self.split, self.copies, untaught, model, recipe, Lesson(teacher_weight=0.0), checkpoint)
+            untaught = np.zeros((self.sizes.copies, len(self.split.fitted), N_CLASSES), np.float16)
+            fit_tables(self.split, self.copies, untaught, model, recipe, lesson, checkpoint)
             arrays, _ = choose_votes(model, self.scaled_on)
             return Result(arrays, {"accuracy": self._accuracy(arrays, geometry)})
 
-        settings: dict[str, Any] = {"sizes": asdict(sizes), "shape": asdict(shape)}
+        settings: dict[str, Any] = {
+            "images": self.used.digest,
+            "sizes": asdict(self.sizes),
+            "geometry": geometry.manifest(),
+            "shape": asdict(shape),
+            "hidden_weight": HIDDEN_WEIGHT,
+            "recipe": asdict(recipe),
+            "lesson": asdict(lesson),
+        }
         return self.bench.stage(f"tables-{n_tables}-{shape.first}-{shape.then}", compute, **settings)
 
     def _accuracy(self, arrays: Arrays, geometry: Geometry) -> float:

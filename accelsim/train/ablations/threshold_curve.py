@@ -8,24 +8,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from accelsim.datasets import N_CLASSES
 from accelsim.train.ablations.bench import Bench, Found
 from accelsim.train.ablations.mbi_bench import CONFIG, MbiBench
 from accelsim.train.ablations.prototype_bench import PrototypeBench
 from accelsim.train.ablations.record import Row
-from accelsim.train.cascade import DECAY, Answers, nearest
-from accelsim.train.cascade import RATE as NETWORK_RATE
+from accelsim.train.cascade import Answers, fallback_recipe, margins, nearest
 from accelsim.train.episodes import look_up
-from accelsim.train.loop import Recipe
 from accelsim.train.mbi import N_TABLES, PAPER_NJ, shape_within
+from accelsim.train.mbi_paper_figures import mixed_curve, mixed_point
 from accelsim.train.mbi_tables import walk_images
 from accelsim.train.mbi_teacher import FALLBACK, Network, fit_network, logits_of
 from accelsim.train.ram import integral_images, predict
@@ -37,10 +32,6 @@ AIMED = (0.5, 0.6, 0.6965, 0.8, 0.9, 0.95, 0.98, 1.0)
 """Least shares answered by the tables; 0.6965 is the published point."""
 N_ROWS = 30_000
 
-Flags = npt.NDArray[np.bool_]
-Near = Callable[[float], Flags]
-"""Least share -> the images that the tables answer, [n]."""
-
 
 def measure(bench: Bench) -> Found:
     """Three curves."""
@@ -48,12 +39,11 @@ def measure(bench: Bench) -> Found:
     rows: list[Row] = []
     facts: dict[str, Any] = {}
     _ = episodes.trained, episodes.rows
-    found = bench.stage("curve-rows", lambda _: _of_rows(episodes))
+    found = bench.stage("curve-rows", lambda _: _of_rows(episodes), rows=N_ROWS, aimed=AIMED)
     rows += _rows("memorised rows", "far keys", found.figures["far"], bench.seed)
     facts["validation_accuracy_recurrent_network"] = found.figures["network"]
     shape = shape_within(PAPER_NJ, prototypes.geometry(N_TABLES))
-    tables = prototypes.tables(N_TABLES, shape)
-    found = bench.stage("curve-prototypes", lambda at: _of_prototypes(prototypes, tables, at))
+    found = _of_prototypes(prototypes, prototypes.tables(N_TABLES, shape))
     rows += _rows("learned prototypes", "far keys", found.figures["far"], bench.seed)
     rows += _rows("learned prototypes", "small margin of votes", found.figures["margin"], bench.seed)
     facts["validation_accuracy_fallback_network"] = found.figures["network"]
@@ -69,62 +59,48 @@ def _sizes(episodes: MbiBench, prototypes: PrototypeBench) -> dict[str, Any]:
     return {"validation_images": len(episodes.unseen), **named}
 
 
-def _rows(tables: str, criterion: str, curve: list[dict[str, float]], seed: int) -> list[Row]:
-    return [{"tables": tables, "criterion": criterion, **point, "seed": seed} for point in curve]
+def _rows(tables: str, criterion: str, curve: list[dict[str, Any]], seed: int) -> list[Row]:
+    """A row for each point of a curve."""
+    kept = ("aimed", "coverage", "covered_accuracy")
+    return [
+        {
+            "tables": tables,
+            "criterion": criterion,
+            **{name: point[name] for name in kept},
+            "validation_accuracy": point["accuracy"],
+            "seed": seed,
+        }
+        for point in curve
+    ]
 
 
 def _of_rows(episodes: MbiBench) -> Result:
-    rows, encoding, weights = episodes.rows.first(N_ROWS), Encoding(CONFIG), Weights()
-    factors = encoding.weights(weights)
+    rows, encoding = episodes.rows.first(N_ROWS), Encoding(CONFIG)
+    factors = encoding.weights(Weights())
     tree = build_tree(encoding.features(rows.query), factors, seed=episodes.seed)
     integral, labels = integral_images(episodes.unseen.grey), episodes.unseen.label_bytes
     looked = look_up(episodes.network, integral, rows, TreeSearch(tree, encoding, factors))
     by_network = predict(episodes.network, integral) == labels
-    farthest = looked.distance.max(axis=1)
-
-    def near(share: float) -> Flags:
-        bound = np.sort(farthest)[max(int(np.ceil(share * len(farthest))) - 1, 0)]
-        kept: Flags = farthest <= bound
-        return kept
-
-    curve = _curve(near, looked.predicted == labels, by_network)
-    return Result({}, {"far": curve, "network": int(by_network.sum()) / len(labels)})
+    curve = mixed_curve(looked.distance, looked.predicted == labels, by_network, AIMED)
+    return Result({}, {"far": curve, "network": float(by_network.mean())})
 
 
-def _of_prototypes(prototypes: PrototypeBench, tables: Result, checkpoint: Path | None) -> Result:
-    split, seed, epochs = prototypes.split, prototypes.seed, prototypes.sizes.network_epochs
-    network = Network(split.fitted.pixels.shape[-1], FALLBACK, N_CLASSES, seed)
-    recipe = Recipe("fallback", epochs, seed, NETWORK_RATE, weight_decay=DECAY, warmup=1 / (4 * epochs))
-    fit_network(network, split, prototypes.copies, recipe, checkpoint)
-    unseen = split.validation
-    walked = walk_images(tables.arrays, prototypes.geometry(N_TABLES), unseen.grey)
-    votes = np.sort(tables.arrays["value_votes"].astype(np.int64)[walked.row].sum(axis=(1, 2)), axis=1)
-    by_network = logits_of(network, unseen.pixels[:, 0]).argmax(1).numpy() == unseen.label_bytes
-    by_tables = walked.predicted == unseen.label_bytes
-    answers = Answers(votes[:, -1] - votes[:, -2], walked.distance.sum(axis=2), by_tables, by_network)
+def _of_prototypes(prototypes: PrototypeBench, tables: Result) -> Result:
+    """Stage "curve-prototypes": the fallback network of the tables is trained, and both are mixed."""
+    split, unseen = prototypes.split, prototypes.split.validation
+    recipe = fallback_recipe(prototypes.sizes.network_epochs, prototypes.seed)
 
-    def near(share: float) -> Flags:
-        bound = np.sort(answers.margin)[min(int((1 - share) * len(by_tables)), len(by_tables) - 1)]
-        kept: Flags = answers.margin >= bound
-        return kept
+    def compute(checkpoint: Path | None) -> Result:
+        network = Network(split.fitted.pixels.shape[-1], FALLBACK, N_CLASSES, prototypes.seed)
+        fit_network(network, split, prototypes.copies, recipe, checkpoint)
+        walked = walk_images(tables.arrays, prototypes.geometry(N_TABLES), unseen.grey)
+        by_tables = walked.predicted == unseen.label_bytes
+        by_network = logits_of(network, unseen.pixels[:, 0]).argmax(1).numpy() == unseen.label_bytes
+        answers = Answers(margins(tables.arrays, walked), walked.distance.sum(axis=2), by_tables, by_network)
+        far = [{"aimed": aimed, **mixed_point(nearest(answers, aimed), by_tables, by_network)} for aimed in AIMED]
+        # A lead is small where its negative is above a threshold.
+        margin = mixed_curve(-answers.margin[:, None], by_tables, by_network, AIMED)
+        return Result({}, {"far": far, "margin": margin, "network": float(by_network.mean())})
 
-    curves = {"far": lambda share: nearest(answers, share), "margin": near}
-    figures = {name: _curve(kept_by, by_tables, by_network) for name, kept_by in curves.items()}
-    return Result({}, {**figures, "network": int(by_network.sum()) / len(unseen)})
-
-
-def _curve(near: Near, by_tables: Flags, by_network: Flags) -> list[dict[str, float]]:
-    """A point for each of `AIMED`."""
-    points = []
-    for aimed in AIMED:
-        kept = near(aimed)
-        right = np.where(kept, by_tables, by_network)
-        points.append(
-            {
-                "aimed": aimed,
-                "coverage": int(kept.sum()) / len(kept),
-                "covered_accuracy": int(by_tables[kept].sum()) / int(kept.sum()),
-                "validation_accuracy": int(right.sum()) / len(right),
-            }
-        )
-    return points
+    settings = {"network": [asdict(spec) for spec in FALLBACK], "recipe": asdict(recipe), "aimed": AIMED}
+    return prototypes.bench.stage("curve-prototypes", compute, **settings)
