@@ -30,7 +30,7 @@ from accelsim.train.hybrid_options import AUGMENTATIONS, HybridOptions
 from accelsim.train.images import Images, load_split, load_test
 from accelsim.train.lessons import Lessons
 from accelsim.train.networks import IMAGE_SIDE, Student, Topology, placed, size, topology
-from accelsim.train.provenance import hours, made_by, timed
+from accelsim.train.provenance import SECONDS, hours, made_by, timed
 from accelsim.train.prune import zeros
 from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, to_manifest
 from accelsim.train.stages import Arrays, Result, Stages
@@ -160,7 +160,7 @@ class HybridRun:
             "validation_images": len(self.material.split.validation),
             **measured,
             **({"zeros": done["pruned"].figures["zeros"]} if "pruned" in done else {}),
-            **figures,
+            **{name: value for name, value in figures.items() if name != SECONDS},
             "hours": hours(self.stages),
             **self.made_by,
         }
