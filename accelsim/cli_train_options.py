@@ -69,13 +69,17 @@ Teacher = Annotated[
     Literal["fast", "resnet50", "none"],
     option(METHOD, "Taught by a small network (CPU), by ResNet-50 (GPU; the paper's), or by labels alone."),
 ]
+Teachers = Annotated[
+    int,
+    option(
+        METHOD, "So many teachers, of different seeds; their answers are averaged.", "--teachers", min=1, metavar="N"
+    ),
+]
 Alpha = Annotated[float, option(METHOD, "Weight of the teacher; the labels have the rest.", min=0, max=1, metavar="A")]
 Temperature = Annotated[float, option(METHOD, "Of the distillation.", min=0.1, max=100, metavar="T")]
 Curriculum = Annotated[
     bool | None,
-    option(
-        METHOD, "Images that the teacher finds easy first [default: the recipe's].", "--curriculum/--no-curriculum"
-    ),
+    option(METHOD, "Images that the teacher finds easy first [default: the recipe's].", "--curriculum/--no-curriculum"),
 ]
 Sparsity = Annotated[
     float | None,

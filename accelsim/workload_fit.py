@@ -1,7 +1,7 @@
 """Whether a workload fits a chip: every capacity that the workload exceeds, at once.
 
 A memory that inputs arrive in holds as many of them as may be in flight, whole, beside what is worked on.
-How a layer is cut into tiles is the mapping's business: it says itself when a tile buffer is too small.
+Whether a layer can be cut into tiles for an engine is the mapping's business: it is asked.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from accelsim.components import digital_matcher, distance_array, lut_controller, sram_buffer, value_memory
 from accelsim.errors import Problem
+from accelsim.layer_tiles import layer_tiles
 from accelsim.layer_weights import stored_bits
 from accelsim.manifest import SPLIT_COLUMNS, Acam, Mbi
-from accelsim.manifest_cnn import LOGIT_BYTES, Cnn
+from accelsim.manifest_cnn import LOGIT_BYTES, Cnn, ConvLayer, DenseLayer
+from accelsim.mapping.tiling import TileError
 
 if TYPE_CHECKING:
     from accelsim.chip import Chip
@@ -101,10 +103,19 @@ class _Fit:
             held += prod(layer.out_shape) * value_bytes + waiting * prod(cnn.input.shape)
             what = f" bytes of input and output of {layer.name}{also}{batch}{beside}"
             yield from self.at_most(f"cnn.layers.{i}", cnn.batch * held, buffer.n_bytes, "buffer.n_bytes", what)
+            yield from self.tile_problems(i, layer, cnn.batch)
         # Groups of output channels are encoded apart, which never takes more bits than the whole layer.
         bits = sum(stored_bits(store, self.workload, layer) for layer in cnn.layers)
         what = f" bytes of weights ({store.encoding})"
         yield from self.at_most("cnn.layers", -(-bits // 8), store.n_bytes, "weights.n_bytes", what)
+
+    def tile_problems(self, index: int, layer: ConvLayer | DenseLayer, n_images: int) -> Iterator[Problem]:
+        """A layer that the engine's tile buffers cannot be cut for."""
+        try:
+            layer_tiles(self.chip["engine"].spec, layer, n_images)
+        except TileError as error:
+            got = f"{error.field} {error.got} (instances.engine of {self.chip.spec.name})"
+            yield self.problem(f"cnn.layers.{index}", got, error.need)
 
     def acam_problems(self, acam: Acam) -> Iterator[Problem]:
         array, driver, wta = (self.chip[name].spec for name in ("acam", "driver", "wta"))

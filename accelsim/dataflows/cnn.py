@@ -10,7 +10,7 @@ read from the buffer when the tile is written back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -21,9 +21,10 @@ from accelsim.components import cnn_engine, post_unit, sram_buffer, weight_store
 from accelsim.dataflows.block import Block, add_op, at_port_rate
 from accelsim.dataflows.cnn_values import CnnValues, evaluate
 from accelsim.jobs import BoolArray, Handle, IntArray, JobBuilder
+from accelsim.layer_tiles import geometry, layer_tiles
 from accelsim.layer_weights import stored_bits
 from accelsim.manifest_cnn import LOGIT_BYTES, PIXEL_BITS, ConvLayer, DenseLayer
-from accelsim.mapping.tiling import Layer, Tile, tiles
+from accelsim.mapping.tiling import Layer, Tile
 from accelsim.rng import Sample
 from accelsim.workload import Workload
 
@@ -67,21 +68,11 @@ class CnnFrontEnd:
 
     def _plan(self, index: int, layer: ConvLayer | DenseLayer) -> _Plan:
         engine, store = self._chip["engine"].spec, self._chip["weights"].spec
-        shape = geometry(layer)
-        cut = tiles(
-            shape,
-            n_pe_rows=engine.n_pe_rows,
-            n_pe_cols=engine.n_pe_cols,
-            weight_tile_bytes=engine.weight_tile_bytes,
-            input_tile_bytes=engine.input_tile_bytes,
-            psum_tile_bytes=engine.psum_tile_bytes,
-            n_images=self._cnn.batch,
-        )
+        cut = layer_tiles(engine, layer, self._cnn.batch)
         bits = [
-            stored_bits(store, self._workload, layer, tile.out_channels) if tile.first_of_group else 0
-            for tile in cut
+            stored_bits(store, self._workload, layer, tile.out_channels) if tile.first_of_group else 0 for tile in cut
         ]
-        return _Plan(shape, cut, tuple(bits), self._cnn.ends_at_accumulators(index), layer.add is not None)
+        return _Plan(geometry(layer), cut, tuple(bits), self._cnn.ends_at_accumulators(index), layer.add is not None)
 
     def values(self, block: Block) -> CnnValues:
         """Recorded features and MAC counts, or the network run on the block's pixels."""
@@ -111,9 +102,7 @@ class CnnFrontEnd:
             ready = self._lay_layer(jobs, block, plan, nonzero, ready, fetch_after, admitted, mask)
         return ready
 
-    def move_input(
-        self, jobs: JobBuilder, block: Block, stored_words: int, start: Handle, mask: BoolArray
-    ) -> Handle:
+    def move_input(self, jobs: JobBuilder, block: Block, stored_words: int, start: Handle, mask: BoolArray) -> Handle:
         """Copies the input, `stored_words` of the instance `pixels`, into the buffer (a fallback starts so)."""
         pixels, words = self._chip["pixels"], self.input_words
         read = sram_buffer.load(pixels.spec, None, stored_words, block.draws("pixels"))
@@ -194,13 +183,6 @@ class CnnFrontEnd:
             mask=mask,
             also=also,
         )
-
-
-def geometry(layer: ConvLayer | DenseLayer) -> Layer:
-    """The manifest's layer as the mapping sees it; a dense layer is a 1 x 1 convolution of a single pixel."""
-    if layer.op == "dense":
-        return Layer(layer.name, "dense", layer.in_features, layer.out_features, 1, 1, 1, 1, 0, 1, layer.relu)
-    return Layer(**layer.model_dump(include={field.name for field in fields(Layer)}))
 
 
 def _shares(nonzero: IntArray, macs: list[int]) -> list[IntArray]:

@@ -24,9 +24,9 @@ from accelsim.component import Programmed
 from accelsim.components import admission, dram_port, row_stationary_engine, sram_buffer, synchroniser
 from accelsim.dataflows.admit import PHASE
 from accelsim.dataflows.block import Block, Outcome, add_op, at_port_rate
-from accelsim.dataflows.cnn import geometry
 from accelsim.errors import RangeError
 from accelsim.jobs import Handle, JobBuilder
+from accelsim.layer_tiles import geometry
 from accelsim.manifest_cnn import ConvLayer, DenseLayer
 from accelsim.mapping import row_stationary as mapping
 from accelsim.rng import Sample
@@ -144,9 +144,7 @@ class RowStationary:
         crossed = synchroniser.cross(chip["sync"].spec, None, bits, block.draws("sync"))
         return add_op(jobs, chip["sync"], "cross", crossed, phase=phase, needs=[handle])
 
-    def _to_dram(
-        self, jobs: JobBuilder, block: Block, plan: mapping.Plan, phase: str, needs: list[Handle]
-    ) -> Handle:
+    def _to_dram(self, jobs: JobBuilder, block: Block, plan: mapping.Plan, phase: str, needs: list[Handle]) -> Handle:
         chip = self._chip
         bits = plan.dram_out_words * chip["engine"].spec.word_bits
         write = dram_port.write(chip["dram"].spec, None, bits, block.draws("dram"))

@@ -63,9 +63,7 @@ class Layer:
             raise RangeError(f"layer {self.name}: got padding {self.padding}, need 0 … {self.kernel - 1}")
         padded = min(self.in_height, self.in_width) + 2 * self.padding
         if padded < self.kernel:
-            raise RangeError(
-                f"layer {self.name}: got kernel {self.kernel}, need at most {padded} (padded input)"
-            )
+            raise RangeError(f"layer {self.name}: got kernel {self.kernel}, need at most {padded} (padded input)")
         side = min(self.out_height, self.out_width)
         if self.max_pool > side:
             raise RangeError(f"layer {self.name}: got max_pool {self.max_pool}, need at most {side} (output)")
@@ -140,6 +138,19 @@ class Tile:
     loads_input: bool
 
 
+class TileError(RangeError):
+    """A layer that cannot be cut into tiles.
+
+    Attributes:
+        field: the tile buffer that is too small, or the layer.
+        got, need: of the message.
+    """
+
+    def __init__(self, field: str, got: str, need: str) -> None:
+        self.field, self.got, self.need = field, got, need
+        super().__init__(f"{field}: got {got}, need {need}")
+
+
 def tiles(
     layer: Layer,
     *,
@@ -158,7 +169,7 @@ def tiles(
     whole groups as fit are taken together, or else parts of one.
 
     Raises:
-        RangeError: if one channel or its fewest rows (max_pool) do not fit, or there are too many tiles.
+        TileError: if one channel or its fewest rows (max_pool) do not fit, or there are too many tiles.
     """
     fit = _channels_that_fit(layer, weight_tile_bytes, psum_tile_bytes)
     found: list[Tile] = []
@@ -171,9 +182,7 @@ def tiles(
             found.append(_tile(layer, channels, rows, n_pe_rows, n_pe_cols, first_of_group, needed != held))
             held = needed
             if len(found) > MAX_TILES:
-                raise RangeError(
-                    f"layer {layer.name}: got more than {MAX_TILES} tiles, need larger tile buffers"
-                )
+                raise TileError(f"layer {layer.name}", f"more than {MAX_TILES} tiles", "larger tile buffers")
     return tuple(found)
 
 
@@ -211,17 +220,13 @@ def _groups_of(layer: Layer, channels: range) -> int:
 def _channels_that_fit(layer: Layer, weight_tile_bytes: int, psum_tile_bytes: int) -> int:
     by_weights = weight_tile_bytes // layer.weights_per_channel
     if by_weights < 1:
-        raise RangeError(
-            f"weight_tile_bytes: got {weight_tile_bytes}, need at least {layer.weights_per_channel} "
-            f"(one output channel of layer {layer.name})"
-        )
+        need = f"at least {layer.weights_per_channel} (one output channel of layer {layer.name})"
+        raise TileError("weight_tile_bytes", str(weight_tile_bytes), need)
     least_psums = PSUM_BYTES * layer.max_pool * layer.out_width
     by_psums = psum_tile_bytes // least_psums
     if by_psums < 1:
-        raise RangeError(
-            f"psum_tile_bytes: got {psum_tile_bytes}, need at least {least_psums} "
-            f"({layer.max_pool} output rows of one channel of layer {layer.name})"
-        )
+        need = f"at least {least_psums} ({layer.max_pool} output rows of one channel of layer {layer.name})"
+        raise TileError("psum_tile_bytes", str(psum_tile_bytes), need)
     return min(by_weights, by_psums)
 
 
@@ -242,11 +247,9 @@ def _rows_from(layer: Layer, first: int, channels: range, input_tile_bytes: int,
         n_rows -= n_rows % layer.max_pool
     if n_rows < 1:
         least = min(first + layer.max_pool, layer.out_height)
-        need = row_bytes * (_input_stop(layer, least) - first_input)
-        raise RangeError(
-            f"input_tile_bytes: got {input_tile_bytes}, need at least {need} "
-            f"(inputs of {least - first} output rows of layer {layer.name})"
-        )
+        n_bytes = row_bytes * (_input_stop(layer, least) - first_input)
+        need = f"at least {n_bytes} (inputs of {least - first} output rows of layer {layer.name})"
+        raise TileError("input_tile_bytes", str(input_tile_bytes), need)
     return n_rows
 
 

@@ -81,6 +81,7 @@ class HybridOptions:
         recipe: `best` trains the network on the array's own answer; `paper` is arXiv 2502.10089's: templates from class
             statistics of a softmax student's features.
         topology: of `networks.py`.
+        teacher, n_teachers: the kind (`teachers.py`), and how many, trained from different seeds, answer together.
         alpha, temperature, curriculum: of the distillation; not used without a teacher.
         sparsity: share of weights that are pruned; 0 prunes none. Of topology, curriculum and sparsity None is the
             recipe's; `chosen` has them resolved.
@@ -102,6 +103,7 @@ class HybridOptions:
     recipe: Literal["best", "paper"] = "best"
     topology: str | None = None
     teacher: Literal["fast", "resnet50", "none"] = "fast"
+    n_teachers: int = 1
     alpha: float = 0.9
     temperature: float = 1.0
     curriculum: bool | None = None
@@ -129,6 +131,8 @@ class HybridOptions:
             value = self.chosen.sparsity if name == "sparsity" else getattr(self, name)
             if not low <= value <= high:
                 raise RangeError(f"--{name}: got {value:g}, need {low:g} to {high:g}")
+        if self.n_teachers < 1:
+            raise RangeError(f"--teachers: got {self.n_teachers}, need at least 1")
         if self.noise_age_s < 0:
             raise RangeError(f"--noise-age-s: got {self.noise_age_s:g}, need at least 0")
         for option, given, need in self._pairs():
@@ -146,6 +150,7 @@ class HybridOptions:
             ("--noise", paper if self.noise else "", "--recipe best, which trains on the array's answer"),
             ("--dont-care", paper if self.dont_care else "", "--recipe best, which learns the cells"),
             ("--dont-care", several if self.dont_care else "", "--bits 1: wider windows always may"),
+            ("--teachers", untaught if self.n_teachers > 1 else "", "a teacher"),
             ("--curriculum", untaught if self.curriculum else "", "a teacher"),
         ]
 

@@ -3,8 +3,9 @@ stage.
 
 | stage | what is kept |
 |---|---|
-| `teacher` | its state |
-| `answers` | its logits for every view of every fitted image (where images may be mirrored, mean with the mirror's) |
+| `teacher`, `teacher-2`, … | its state |
+| `answers`, `answers-2`, … | its logits for all views of the fitted images (if mirrored, the mean of both) |
+| `ensemble` | several teachers' mean logits |
 | `student` | the softmax student's state |
 | `pruned` | the same with its masks |
 
@@ -18,6 +19,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -35,10 +38,12 @@ from accelsim.train.prune import zeros
 from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, to_manifest
 from accelsim.train.stages import Arrays, Result, Stages
 from accelsim.train.state import kept, restored, student_of
-from accelsim.train.teachers import Mirrored, build_teacher, recipe_of
+from accelsim.train.teachers import Ensemble, Mirrored, build_teacher, recipe_of
 
 STAGE_OF = {"pruning": "pruned"}
 """Stage of a field of `Epochs`, where it has another name."""
+TEACHER_SEEDS = 1000
+"""Between the seeds of a run's teachers."""
 
 
 class HybridRun:
@@ -78,27 +83,41 @@ class HybridRun:
 
     @cached_property
     def bank(self) -> Bank:
-        """Stages `teacher` and `answers`."""
+        """Stages `teacher`, `answers` and, of several teachers, `ensemble`."""
+        views = self.material.views
+        taught = [self._teacher(n) for n in range(self.options.n_teachers)]
+        if len(taught) == 1:
+            return Bank(views, torch.from_numpy(taught[0][1]))
+
+        def compute(checkpoint: Path | None) -> Result:
+            mean = np.mean([answers.astype(np.float32) for _, answers in taught], axis=0)
+            accuracy = self.material.accuracy(Ensemble([teacher for teacher, _ in taught]))
+            return Result({"answers": mean.astype(np.float16)}, {"validation_accuracy": accuracy})
+
+        return Bank(views, torch.from_numpy(self.stage("ensemble", compute).arrays["answers"]))
+
+    def _teacher(self, n: int) -> tuple[Any, npt.NDArray[np.float16]]:
+        """Teacher n, from 0 on, and its answers; they differ in their seeds."""
         options, material = self.options, self.material
-        mirrored = material.views.mirrored
-        recipe = material.sized(recipe_of(options.teacher, options.epochs.teacher, options.seed))
+        suffix = f"-{n + 1}" if n else ""
+        mirrored, seed = material.views.mirrored, options.seed + n * TEACHER_SEEDS
+        recipe = material.sized(recipe_of(options.teacher, options.epochs.teacher, seed))
 
         def compute(checkpoint: Path | None) -> Result:
             teacher = steps.train_teacher(material, options.teacher, recipe, checkpoint)
             return Result(kept(teacher), {"validation_accuracy": material.accuracy(teacher)})
 
-        taught = self.stage("teacher", compute, kind=options.teacher, recipe=asdict(recipe))
+        taught = self.stage(f"teacher{suffix}", compute, kind=options.teacher, recipe=asdict(recipe))
+        blank = build_teacher(options.teacher, material.channels, material.n_classes, seed)
+        teacher = restored(blank, taught.arrays)
+        teacher = Mirrored(teacher) if mirrored else teacher
 
         def answer(checkpoint: Path | None) -> Result:
-            blank = build_teacher(options.teacher, material.channels, material.n_classes, options.seed)
-            teacher = restored(blank, taught.arrays)
-            teacher = Mirrored(teacher) if mirrored else teacher
             with steps.progress_bar() as progress, placed(teacher, options.device):
                 answers = teach(teacher, material.views, progress)
             return Result({"answers": answers}, {"validation_accuracy": material.accuracy(teacher)})
 
-        answers = self.stage("answers", answer, mirrored=mirrored).arrays["answers"]
-        return Bank(material.views, torch.from_numpy(answers))
+        return teacher, self.stage(f"answers{suffix}", answer, mirrored=mirrored).arrays["answers"]
 
     @cached_property
     def student(self) -> Student:
@@ -138,10 +157,15 @@ class HybridRun:
         options, done = self.options, self.stages.done
         measured = {
             f"validation_accuracy_{name}": done[name].figures["validation_accuracy"]
-            for name in ("teacher", "answers", "student", "pruned", "array")
+            for name in ("teacher", "answers", "ensemble", "student", "pruned", "array")
             if name in done
         }
-        taught = {"alpha": options.alpha, "temperature": options.temperature, "curriculum": options.chosen.curriculum}
+        taught = {
+            "teachers": options.n_teachers,
+            "alpha": options.alpha,
+            "temperature": options.temperature,
+            "curriculum": options.chosen.curriculum,
+        }
         found = size(self.layers, N_CLASSES)
         epochs = {f"epochs_{name}": n for name, n in asdict(options.epochs).items() if STAGE_OF.get(name, name) in done}
         return {
@@ -168,7 +192,8 @@ class HybridRun:
     def student_text(self) -> str:
         """The int8 student in words."""
         options = self.options
-        taught = "labels alone" if options.teacher == "none" else f"a teacher ({options.teacher}) and labels"
+        teachers = f"{options.n_teachers} teachers" if options.n_teachers > 1 else "a teacher"
+        taught = "labels alone" if options.teacher == "none" else f"{teachers} ({options.teacher}) and labels"
         pruned = f", {options.chosen.sparsity:.0%} of its weights pruned" if options.chosen.sparsity else ""
         topology_name = options.chosen.topology
         return f"{options.dataset_name} by a student of topology {topology_name}, taught by {taught}{pruned}, int8"

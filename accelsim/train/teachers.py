@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,19 @@ class Mirrored(nn.Module):  # type: ignore[misc, unused-ignore]
     def forward(self, x: Tensor) -> Tensor:
         """As the teacher's."""
         logits: Tensor = (self.teacher(x).float() + self.teacher(x.flip(3)).float()) / 2
+        return logits
+
+
+class Ensemble(nn.Module):  # type: ignore[misc, unused-ignore]
+    """Teachers whose answer is the mean of theirs."""
+
+    def __init__(self, teachers: Sequence[Any]) -> None:
+        super().__init__()
+        self.teachers = nn.ModuleList(teachers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As one teacher's."""
+        logits: Tensor = sum(teacher(x).float() for teacher in self.teachers) / len(self.teachers)
         return logits
 
 

@@ -21,7 +21,7 @@ from accelsim.train.lessons import Lessons  # noqa: E402
 from accelsim.train.loop import Recipe, fit  # noqa: E402
 from accelsim.train.networks import TOPOLOGIES, Student, size, topology  # noqa: E402
 from accelsim.train.prune import Pruning, prune, pruned_layers, zeros  # noqa: E402
-from accelsim.train.teachers import Mirrored, build_teacher, fit_teacher, recipe_of  # noqa: E402
+from accelsim.train.teachers import Ensemble, Mirrored, build_teacher, fit_teacher, recipe_of  # noqa: E402
 
 
 def pixels(n: int = 20, channels: int = 1, seed: int = 0) -> Any:
@@ -167,6 +167,14 @@ def test_the_mirrored_teacher_says_the_same_of_a_mirror_image() -> None:
     x = to_input(pixels(4))
     assert torch.allclose(teacher(x), teacher(x.flip(3)), atol=1e-5)
     assert not torch.allclose(teacher.teacher(x), teacher.teacher(x.flip(3)), atol=1e-3)
+
+
+def test_an_ensemble_says_the_mean_of_what_its_teachers_say() -> None:
+    teachers = [build_teacher("fast", 1, 10, seed=seed).eval() for seed in (0, 1, 2)]
+    x = torch.randn(3, 1, 32, 32)
+    expected = torch.stack([teacher(x) for teacher in teachers]).mean(0)
+    assert torch.allclose(Ensemble(teachers).eval()(x), expected, atol=1e-5)
+    assert not torch.allclose(teachers[0](x), expected, atol=1e-3)
 
 
 def test_the_fast_teacher_whitens_and_learns() -> None:

@@ -65,7 +65,7 @@ def test_the_best_recipe_and_what_is_kept_of_it(
 
     given = options(
         data_root, out=tmp_path / "w", colour=True, run_dir=tmp_path / "run", noise=SPEC,
-        feature_bits=2, templates_per_class=2, topology=None, sparsity=0.8,
+        n_teachers=2, feature_bits=2, templates_per_class=2, topology=None, sparsity=0.8,
     )  # fmt: skip
     whole = hybrid_stages.train_array
 
@@ -91,7 +91,8 @@ def test_the_best_recipe_and_what_is_kept_of_it(
     assert training["noise_counts"] > 0
     epochs = {name: training[f"epochs_{name}"] for name in ("teacher", "student", "pruning", "array", "int8")}
     assert epochs == dict.fromkeys(epochs, 1)
-    assert (training["sparsity"], training["n_views"]) == (0.8, 2)
+    assert (training["sparsity"], training["n_views"], training["teachers"]) == (0.8, 2, 2)
+    assert 0 <= training["validation_accuracy_ensemble"] <= 1
     assert 0 <= training["validation_accuracy_array"] <= 1
     assert any(layer.add for layer in made.cnn.layers)
     weights = made.model["block1a.weight"]
@@ -163,6 +164,8 @@ def test_absent_images_are_one_line(torch: Any, tmp_path: Path) -> None:
         ({"noise_age_s": -1.0}, RangeError, r"^--noise-age-s: got -1, need at least 0$"),
         ({"noise": SPEC, "recipe": "paper"}, UsageError, r"^--noise: got --recipe paper, need --recipe best"),
         ({"dont_care": True, "feature_bits": 2}, UsageError, r"^--dont-care: got --bits 2, need --bits 1"),
+        ({"n_teachers": 0}, RangeError, r"^--teachers: got 0, need at least 1$"),
+        ({"n_teachers": 2, "teacher": "none"}, UsageError, r"^--teachers: got --teacher none, need a teacher$"),
         ({"curriculum": True, "teacher": "none"}, UsageError, r"^--curriculum: got --teacher none, need a teacher$"),
         ({"templates_per_class": 16}, RangeError, r"^--templates: got \d+ images of class \d to fit on, need"),
         ({"topology": "vgg"}, RangeError, r'^topology: got "vgg", need one of paper, '),

@@ -20,6 +20,10 @@ ROOM: dict[str, tuple[str, dict[str, Any]]] = {
     "buffer": ("sram_buffer", {"n_bytes": 8 * 8 + 4 * 4 * 4}),
     # Behind the weights of a channel lie its bias, multiplier and shift: 4 + 4 + 1 bytes.
     "weights": ("weight_store", {"n_bytes": 4 * 9 + 2 * 4 * 9 + (4 + 2) * 9, "encoding": "dense"}),
+    "engine": (
+        "cnn_engine",
+        {"n_pe_rows": 4, "n_pe_cols": 2, "weight_tile_bytes": 72, "input_tile_bytes": 432, "psum_tile_bytes": 288},
+    ),
     "acam": ("acam_array", {"n_rows": 5, "n_segments": 4, "segment_cells": 8}),
     "driver": ("column_driver", {"n_columns": 32}),
     "wta": ("winner_take_all", {"n_inputs_max": 5}),
@@ -37,7 +41,7 @@ ROOM: dict[str, tuple[str, dict[str, Any]]] = {
     "vote": ("vote", {"n_classes_max": 3}),
 }
 DOOR = ("admission",)
-CNN = ("buffer", "weights")
+CNN = ("buffer", "weights", "engine")
 VOTE = ("vote",)
 ACAM = ("acam", "driver", "wta")
 MBI = ("pixels", "controller", "tables", "arrays", "values", "vote")
@@ -188,6 +192,21 @@ def test_layer_shapes_in_a_run_length_store(workloads: dict[str, Workload]) -> N
     assert messages(workloads["cnn_shapes"], chip("cnn", weights__n_bytes=n_bytes - 1, **fields)) == [
         f"cnn.layers: got {n_bytes} bytes of weights (run_length)" + limit(n_bytes - 1, "weights.n_bytes")
     ]
+
+
+def test_tile_buffers(workloads: dict[str, Workload]) -> None:
+    """Both layers have rows of 4 partial sums of 4 bytes; conv2 has 4 x 9 weights a channel, and sees 3 x 4 x 4."""
+    fields: dict[str, Any] = {"weight_tile_bytes": 36, "psum_tile_bytes": 16, "input_tile_bytes": 48}
+    assert messages(workloads["hybrid"], chip("hybrid", **{f"engine__{name}": n for name, n in fields.items()})) == []
+    for name, layers, need in (
+        ("weight_tile_bytes", (1,), "at least 36 (one output channel of layer conv2)"),
+        ("psum_tile_bytes", (0, 1), "at least 16 (1 output rows of one channel of layer conv{})"),
+        ("input_tile_bytes", (1,), "at least 48 (inputs of 1 output rows of layer conv2)"),
+    ):
+        room = fields[name] - 1
+        found = messages(workloads["hybrid"], chip("hybrid", **{f"engine__{name}": room}))
+        got = f"got {name} {room} (instances.engine of chip)"
+        assert found == [f"cnn.layers.{i}: {got}, need {need.format(i + 1)}" for i in layers]
 
 
 TABLES = [
