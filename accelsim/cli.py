@@ -19,7 +19,7 @@ from accelsim.cli_options import (
     WorkloadFolder,
     folder,
 )
-from accelsim.cli_train import train_app
+from accelsim.cli_train_studies import train_app
 from accelsim.errors import OutputError, Problem, SpecError, UsageError
 from accelsim.process import at_once, cleaning_up, exit_code
 

@@ -40,7 +40,7 @@ SIMULATED = (
     Pair("cim_resnet20_55nm", "resnet20_115m_shapes", 1),
     Pair("cim_lenet_65nm", "lenet_411k_shapes", 1),
 )
-ISSUE_4 = "issue 4 (training by the papers' own recipes)"
+PAPER_RECIPE = "`accelsim train hybrid --recipe paper`"
 ANSWERED = (
     Pair("hybrid_paper", "cifar10_hybrid"),
     Pair("hybrid_physical", "cifar10_hybrid"),
@@ -48,7 +48,7 @@ ANSWERED = (
     Pair("cnn_physical", "mnist_cnn"),
     Pair("mbi_paper", "mnist_mbi"),
     Pair("full_chip", "mnist_cascade"),
-    Pair("hybrid_paper", "cifar10_hybrid_paper", comes_with=ISSUE_4),
+    Pair("hybrid_paper", "cifar10_hybrid_paper", comes_with=PAPER_RECIPE),
 )
 
 

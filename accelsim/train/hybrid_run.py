@@ -33,6 +33,7 @@ from accelsim.train.hybrid_options import AUGMENTATIONS, HybridOptions
 from accelsim.train.images import Images, load_split, load_test
 from accelsim.train.lessons import Lessons
 from accelsim.train.networks import IMAGE_SIDE, Student, Topology, placed, size, topology
+from accelsim.train.progress import progress_bar
 from accelsim.train.provenance import SECONDS, hours, made_by, timed
 from accelsim.train.prune import zeros
 from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, to_manifest
@@ -113,7 +114,7 @@ class HybridRun:
         teacher = Mirrored(teacher) if mirrored else teacher
 
         def answer(checkpoint: Path | None) -> Result:
-            with steps.progress_bar() as progress, placed(teacher, options.device):
+            with progress_bar() as progress, placed(teacher, options.device):
                 answers = teach(teacher, material.views, progress)
             return Result({"answers": answers}, {"validation_accuracy": material.accuracy(teacher)})
 

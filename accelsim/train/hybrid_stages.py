@@ -5,15 +5,12 @@ All of them choose on validation images and none sees a test image.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from accelsim.train.acam_training import AcamNetwork, AcamOptions, fit_acam, start_acam
@@ -24,6 +21,7 @@ from accelsim.train.images import Images, Split
 from accelsim.train.lessons import Lessons
 from accelsim.train.loop import Recipe, fit
 from accelsim.train.networks import Student, Topology, logits_of, placed
+from accelsim.train.progress import progress_bar
 from accelsim.train.prune import Pruning
 from accelsim.train.qat import QuantisedStudent
 from accelsim.train.teachers import build_teacher, fit_teacher
@@ -199,9 +197,3 @@ def _fit(material: Material, model: Any, lessons: Lessons, recipe: Recipe, **how
             model, len(lessons), recipe, lessons.batch_loss(model),
             validate=partial(material.accuracy, model), progress=progress, **how,
         )  # fmt: skip
-
-
-def progress_bar() -> Progress:
-    """On standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())

@@ -15,11 +15,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from accelsim.train.hybrid_stages import progress_bar
 from accelsim.train.images import Images, Split
 from accelsim.train.loop import Recipe, fit
 from accelsim.train.mbi_model import PrototypeTables, TableShape, glimpse_bits
 from accelsim.train.mbi_tables import Geometry
+from accelsim.train.progress import progress_bar
 
 CHUNK = 500
 """Images distorted at a time."""

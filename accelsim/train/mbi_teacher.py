@@ -15,11 +15,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from accelsim.train.hybrid_stages import progress_bar
 from accelsim.train.images import Images, Split
 from accelsim.train.integer_network import FloatLayer
 from accelsim.train.loop import Recipe, fit
 from accelsim.train.mbi_fit import Copies, divergence
+from accelsim.train.progress import progress_bar
 from accelsim.train.quantise import fold_batch_norm
 
 INPUT_SHIFT = 1

@@ -20,9 +20,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from accelsim.train.hybrid_stages import progress_bar
 from accelsim.train.images import Images, Split
 from accelsim.train.loop import Recipe, fit
+from accelsim.train.progress import progress_bar
 
 WHAT, WHERE, CORE, LOCATOR = 128, 128, 256, 32
 """Widths of the layers, as in the authors' code; the locator's is half the base row's hidden code."""

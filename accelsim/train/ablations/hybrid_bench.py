@@ -26,6 +26,7 @@ from accelsim.train.integer_network import evaluate
 from accelsim.train.lessons import Lessons
 from accelsim.train.loop import Recipe
 from accelsim.train.networks import Student, topology
+from accelsim.train.progress import progress_bar
 from accelsim.train.quantise import float_layers, quantise
 from accelsim.train.stages import Result
 from accelsim.train.state import kept, student_of
@@ -95,7 +96,7 @@ class HybridBench:
 
         def compute(checkpoint: Path | None) -> Result:
             teacher = steps.train_teacher(self.material, TEACHER, recipe, checkpoint)
-            with steps.progress_bar() as progress:
+            with progress_bar() as progress:
                 answers = teach(teacher, self.material.views, progress)
             return Result({"answers": answers}, {"accuracy": self.material.accuracy(teacher)})
 
