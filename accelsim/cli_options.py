@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,6 +53,18 @@ def _write_sections(formatter: Any, entries: Sequence[tuple[Any, tuple[str, str]
                 formatter.write_dl(rows)
 
 
+def ranged(least: float, most: float = inf) -> dict[str, Any]:
+    """Of `typer.Option`: a finite number in a range; others are refused with what was got."""
+    need = f"at least {least:g}" if most == inf else f"{least:g} to {most:g}"
+
+    def within(param: typer.CallbackParam, value: float | None) -> float | None:
+        if value is None or (isfinite(value) and least <= value <= most):
+            return value
+        raise UsageError(f"{param.opts[0]}: got {value:g}, need {need}")
+
+    return {"callback": within}
+
+
 def folder(name: str) -> Path:
     """An output folder as typed: an empty name would mean the working folder."""
     if not name:
@@ -69,8 +82,8 @@ WorkloadFolder = Annotated[
     typer.Argument(help="Workload folder; the shipped default of the chip's kind unless given."),
 ]
 Inputs = Annotated[int | None, typer.Option(help="Inputs to classify [default: 256, or all if fewer].")]
-Chips = Annotated[int, typer.Option(min=1, max=10_000, help="Chips in the population.")]
-Seed = Annotated[int, typer.Option(min=0, help="Key of every random draw.")]
+Chips = Annotated[int, typer.Option(help="Chips in the population.", **ranged(1, 10_000))]
+Seed = Annotated[int, typer.Option(help="Key of every random draw.", **ranged(0))]
 Age = Annotated[
     float, typer.Option("--age-s", metavar="T", help="Seconds since the analog memories were written (drift).")
 ]

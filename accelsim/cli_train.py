@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -28,6 +29,15 @@ DATA = Path("../shared/data")
 DAY_S = 86_400.0
 
 
+IDLE: tuple[tuple[tuple[str, ...], Callable[[HybridOptions], bool], str], ...] = (
+    (("alpha", "temperature", "teacher_epochs"), lambda options: options.teacher == "none", "a teacher"),
+    (("array_epochs",), lambda options: options.recipe == "paper", "--recipe best"),
+    (("pruning_epochs",), lambda options: options.chosen.sparsity == 0, "--sparsity above 0"),
+    (("noise_age_s",), lambda options: options.noise is None, "--noise"),
+)
+"""Options that do nothing, when, and what they need."""
+
+
 def _hybrid_options(ctx: typer.Context, run_dir: Path) -> HybridOptions:
     """What a command of the hybrid's family was asked for, in the pipeline's words."""
     from accelsim.train.hybrid_options import QUICK, Epochs, HybridOptions
@@ -38,7 +48,11 @@ def _hybrid_options(ctx: typer.Context, run_dir: Path) -> HybridOptions:
     asked |= {name.removesuffix("_epochs"): given.pop(name) for name in list(given) if name.endswith("_epochs")}
     sizes["epochs"] = replace(sizes["epochs"], **{name: n for name, n in asked.items() if n is not None})
     given |= {"colour": not given.pop("grey"), "run_dir": run_dir}
-    return HybridOptions(**{**sizes, **given}, command=opt.command_line(ctx))
+    options = HybridOptions(**{**sizes, **given}, command=opt.command_line(ctx))
+    for names, idle, need in IDLE:
+        for name in names if idle(options) else ():
+            opt.refuse_typed(ctx, name, need)
+    return options
 
 
 @train_app.command("hybrid", cls=SectionedCommand, rich_help_panel=WORKLOADS)
@@ -163,7 +177,7 @@ def train_mbi(
         opt.option(
             opt.METHOD,
             "Train with so much noise on a distance, in its steps (recipe best) [default: 0].",
-            min=0,
+            least=0,
             metavar="S",
         ),
     ] = None,
@@ -204,7 +218,7 @@ def train_cascade(
     download: opt.Download = False,
     limit: opt.Limit = None,
     coverage: Annotated[
-        float, opt.option(opt.METHOD, "Least share of images that the tables answer.", min=0, max=1, metavar="S")
+        float, opt.option(opt.METHOD, "Least share of images that the tables answer.", least=0, most=1, metavar="S")
     ] = 0.95,
     seed: opt.TrainSeed = 0,
     epochs: opt.Epochs = None,

@@ -6,10 +6,11 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from accelsim.cli_options import folder
+from accelsim.cli_options import folder, ranged
 from accelsim.errors import OutputError, UsageError
 from accelsim.process import at_once, cleaning_up
 
@@ -25,8 +26,11 @@ ALWAYS = frozenset({"dataset", "recipe", "seed"})
 """Options that a manifest's command names even when they were left out."""
 
 
-def option(section: str, text: str, *names: str, **how: Any) -> Any:
-    """An option in a section of the help."""
+def option(
+    section: str, text: str, *names: str, least: float | None = None, most: float = inf, **how: Any
+) -> Any:
+    """An option in a section of the help; a number, with its range."""
+    how |= {} if least is None else ranged(least, most)
     return typer.Option(*names, help=text, rich_help_panel=section, **how)
 
 
@@ -40,6 +44,18 @@ def command_line(ctx: typer.Context) -> str:
         if name not in LOCAL and (typed or name in ALWAYS):
             words += _spelled(param, ctx.params[name])
     return shlex.join(words)
+
+
+def refuse_typed(ctx: typer.Context, name: str, need: str) -> None:
+    """That an option was not typed which would do nothing.
+
+    Raises:
+        UsageError: if it was.
+    """
+    source = ctx.get_parameter_source(name)
+    if source is not None and source.name == "COMMANDLINE":
+        param = next(param for param in ctx.command.params if param.name == name)
+        raise UsageError(f"{param.opts[0]}: got {ctx.params[name]}, need {need}")
 
 
 def _spelled(param: Any, value: Any) -> list[str]:
@@ -59,7 +75,7 @@ DataRoot = Annotated[Path, option(IMAGES, "Folder of the data sets, as torchvisi
 Dataset = Annotated[SetName, option(IMAGES, "Data set.")]
 Download = Annotated[bool, option(IMAGES, "Fetch the data set into --data-root if it is not there.", "--download")]
 Grey = Annotated[bool, option(IMAGES, "What the network sees of colour images: grey, or RGB.", "--grey/--colour")]
-Limit = Annotated[int | None, option(IMAGES, "Only the first images of each split.", min=100, metavar="N")]
+Limit = Annotated[int | None, option(IMAGES, "Only the first images of each split.", least=100, metavar="N")]
 
 Topology = Annotated[
     Literal["paper", "residual"] | None,
@@ -72,18 +88,26 @@ Teacher = Annotated[
 Teachers = Annotated[
     int,
     option(
-        METHOD, "So many teachers, of different seeds; their answers are averaged.", "--teachers", min=1, metavar="N"
+        METHOD, "So many teachers, of different seeds; their answers are averaged.", "--teachers", least=1, metavar="N"
     ),
 ]
-Alpha = Annotated[float, option(METHOD, "Weight of the teacher; the labels have the rest.", min=0, max=1, metavar="A")]
-Temperature = Annotated[float, option(METHOD, "Of the distillation.", min=0.1, max=100, metavar="T")]
+Alpha = Annotated[
+    float, option(METHOD, "Weight of the teacher; the labels have the rest.", least=0, most=1, metavar="A")
+]
+Temperature = Annotated[float, option(METHOD, "Of the distillation.", least=0.1, most=100, metavar="T")]
 Curriculum = Annotated[
     bool | None,
     option(METHOD, "Images that the teacher finds easy first [default: the recipe's].", "--curriculum/--no-curriculum"),
 ]
 Sparsity = Annotated[
     float | None,
-    option(METHOD, "Share of weights that are pruned [default: the recipe's].", min=0, max=0.99, metavar="S"),
+    option(
+        METHOD,
+        "Share of weights that are pruned, first and softmax layer apart [default: the recipe's].",
+        least=0,
+        most=0.99,
+        metavar="S",
+    ),
 ]
 Threshold = Annotated[
     str | None,
@@ -98,8 +122,8 @@ Rule = Annotated[
     Literal["majority", "class_mean", "spread", "contrast"] | None,
     option(METHOD, "Templates of class statistics [default: what validation likes best].", "--template-rule"),
 ]
-PerClass = Annotated[int, option(METHOD, "Templates a class.", "--templates", min=1, max=16, metavar="N")]
-Bits = Annotated[int, option(METHOD, "Bits of a feature.", "--bits", min=1, max=4, metavar="N")]
+PerClass = Annotated[int, option(METHOD, "Templates a class.", "--templates", least=1, most=16, metavar="N")]
+Bits = Annotated[int, option(METHOD, "Bits of a feature.", "--bits", least=1, most=4, metavar="N")]
 DontCare = Annotated[bool, option(METHOD, "Learned binary cells may match both levels.", "--dont-care")]
 Noise = Annotated[
     Path | None, option(METHOD, "Train with the noise of the ACAM in this spec (recipe best).", metavar="SPEC")
@@ -107,36 +131,37 @@ Noise = Annotated[
 NoiseAge = Annotated[float, option(METHOD, "Seconds after its templates were written.", "--noise-age-s", metavar="T")]
 Views = Annotated[
     int | None,
-    option(TRAINING, "Random views of each image that are used [default: 16].", "--views", min=1, metavar="N"),
+    option(TRAINING, "Random views of each image that are used [default: 16].", "--views", least=1, metavar="N"),
 ]
 
 Out = Annotated[Path, typer.Option(parser=folder, metavar="DIR", help="Workload folder to write.")]
-Epochs = Annotated[int | None, option(TRAINING, "Passes over the images [default: the recipe's].", min=1, metavar="N")]
-Quick = Annotated[bool, option(TRAINING, "Every stage on a few images, to see that it works.", "--quick")]
-RunDir = Annotated[
-    Path | None,
-    option(
-        TRAINING,
-        "Where finished stages and checkpoints are kept, and taken up again [default: runs/train-NAME].",
-        "--run-dir",
-        "--checkpoint",
-        metavar="DIR",
-    ),
+Epochs = Annotated[
+    int | None, option(TRAINING, "Passes over the images [default: the recipe's].", least=1, metavar="N")
 ]
-TrainSeed = Annotated[int, option(TRAINING, "Key of every random draw.", "--seed", min=0, metavar="N")]
+Quick = Annotated[bool, option(TRAINING, "Every stage on a few images, to see that it works.", "--quick")]
+
+
+def kept_in(default: str) -> Any:
+    """Type of the option for the run folder."""
+    text = f"Where finished stages and checkpoints are kept, and taken up again [default: runs/train-{default}]."
+    return Annotated[Path | None, option(TRAINING, text, "--run-dir", "--checkpoint", metavar="DIR")]
+
+
+RunDir, SweepRunDir, AblationRunDir = kept_in("OUT"), kept_in("mbi-sweep"), kept_in("ablations")
+TrainSeed = Annotated[int, option(TRAINING, "Key of every random draw.", "--seed", least=0, metavar="N")]
 
 
 def stage_epochs(stage: str, default: int, least: int = 1) -> Any:
     """Type of an option for the epochs of one stage of the hybrid's pipeline (`train.hybrid_options.Epochs`)."""
     text = f"Passes of the stage {stage} [default: {default}]."
-    return Annotated[int | None, option(TRAINING, text, f"--{stage}-epochs", min=least, metavar="N")]
+    return Annotated[int | None, option(TRAINING, text, f"--{stage}-epochs", least=least, metavar="N")]
 
 
 Device = Annotated[
     Literal["cpu", "cuda"], option(TRAINING, "Where networks are trained; with cuda figures differ in the last digits.")
 ]
 StudentEpochs = Annotated[
-    int | None, option(TRAINING, "Passes of the stage student [default: 120].", "--epochs", min=1, metavar="N")
+    int | None, option(TRAINING, "Passes of the stage student [default: 120].", "--epochs", least=1, metavar="N")
 ]
 TeacherEpochs, PruningEpochs = stage_epochs("teacher", 16), stage_epochs("pruning", 30)
 ArrayEpochs, Int8Epochs = stage_epochs("array", 30), stage_epochs("int8", 3, least=0)
@@ -178,6 +203,8 @@ def writing(out: Path, run_dir: Path | None = None) -> Iterator[None]:
     from accelsim.report.files import require_writable
 
     require_writable(out)
+    if run_dir is not None and run_dir.resolve().is_relative_to(out.resolve()):
+        raise UsageError(f"--run-dir: got {run_dir}, which lies in --out, need another folder")
     recognised = any((out / name).is_file() for name in ("eval.safetensors", "manifest.yaml"))
     if out.is_dir() and any(out.iterdir()) and not recognised:
         raise OutputError(f'--out: got "{out}", need a new folder, or a workload to replace')

@@ -22,6 +22,7 @@ RECORDS_TEXT = "[default: reports/training; with --quick the run folder]"
 
 @train_app.command("mbi-sweep", cls=SectionedCommand, rich_help_panel=STUDIES)
 def mbi_sweep(
+    ctx: typer.Context,
     out: Annotated[
         Path | None,
         typer.Option(parser=folder, metavar="DIR", help=f"Folder for mbi-sweep.json and .md {RECORDS_TEXT}."),
@@ -32,7 +33,7 @@ def mbi_sweep(
     seed: opt.TrainSeed = 0,
     epochs: opt.Epochs = None,
     quick: opt.Quick = False,
-    run_dir: opt.RunDir = None,
+    run_dir: opt.SweepRunDir = None,
 ) -> None:
     """Size and quantise the recurrent network in many ways."""
     at = opt.run_folder(run_dir, "mbi-sweep")
@@ -42,8 +43,7 @@ def mbi_sweep(
         with opt.working(at):
             written = run_sweep(
                 data_root=data_root, out=out or (at if quick else RECORDS), dataset=dataset, seed=seed,
-                epochs=epochs, quick=quick,
-                download=download, run=at,
+                epochs=epochs, quick=quick, download=download, run=at, command=opt.command_line(ctx),
             )  # fmt: skip
     print("wrote " + ", ".join(str(path) for path in written))
 
@@ -58,7 +58,7 @@ def ablate(
     download: opt.Download = False,
     seed: opt.TrainSeed = 0,
     quick: opt.Quick = False,
-    run_dir: opt.RunDir = None,
+    run_dir: opt.AblationRunDir = None,
 ) -> None:
     """Measure one ablation on a reduced setting."""
     at = opt.run_folder(run_dir, "ablations")

@@ -18,6 +18,7 @@ KEPT = ("summary.json", "energy.csv", "report.md")
 # Spec, workload → options of the run.
 RUNS: dict[tuple[str, str], str] = {
     ("hybrid_paper", "cifar10_hybrid"): "--inputs 10000",
+    ("hybrid_paper", "cifar10_hybrid_paper"): "--inputs 10000",
     ("hybrid_physical", "cifar10_hybrid"): "--inputs 10000 --chips 20",
     ("hybrid_digital_65nm", "cifar10_hybrid"): "--inputs 10000",
     ("hybrid_digital_180nm", "cifar10_hybrid"): "--inputs 10000",

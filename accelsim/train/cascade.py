@@ -31,7 +31,7 @@ from accelsim.errors import DataError, UsageError
 from accelsim.train.images import Images, load_split, load_test
 from accelsim.train.integer_network import IntegerLayer, evaluate
 from accelsim.train.loop import Recipe
-from accelsim.train.mbi_material import Material, Plan, sized
+from accelsim.train.mbi_material import Material, Plan
 from accelsim.train.mbi_tables import Geometry, Ints, Walk, walk_images
 from accelsim.train.mbi_teacher import (
     FALLBACK,
@@ -54,13 +54,16 @@ Flags = npt.NDArray[np.bool_]
 RATE = 8e-3
 DECAY = 0.01
 CALIBRATION_IMAGES = 2000
+"""Fitted images that the int8 scales are taken from; assumed: enough for the largest values."""
 
 COVERAGE = 0.95
 SPARE_COVERAGE = 0.005
-"""More than the wanted share of validation inputs is answered by the tables, as it varies between sets of 10,000."""
+"""More than the wanted share of validation inputs is answered by the tables, as it varies between sets of 10,000
+(assumed: two standard deviations of a share of 95 % among so many)."""
 
 HARD_SHARE, HARD_WEIGHT = 0.1, 4.0
-"""Share of fitted images, those of least margin, and what they count for beside the others."""
+"""Share of fitted images, those of least margin, and what they count for beside the others in the
+labels' half of the loss; assumed, not tuned."""
 
 FULL, QUICK = Plan(epochs=40), Plan(epochs=2, teacher_epochs=1, copies=2, limit=1000)
 
@@ -97,20 +100,17 @@ def train_cascade(
     dataset: str = "mnist",
     seed: int = 0,
     coverage: float = COVERAGE,
-    epochs: int | None = None,
-    quick: bool = False,
     download: bool = False,
     run_dir: Path | None = None,
-    plan: Plan | None = None,
+    plan: Plan = FULL,
     command: str | None = None,
 ) -> None:
     """Train the fallback, choose the margin for the tables in the folder `mbi`, write the folder `out`.
 
     Args:
         coverage: least share of inputs that the tables answer.
-        epochs: in place of the plan's.
         run_dir: folder where finished stages are kept, so that a stopped run goes on; None keeps nothing.
-        plan: sizes; QUICK (with `quick`) or FULL when None.
+        plan: plan.
         command: what the manifest says made it.
 
     Raises:
@@ -119,12 +119,12 @@ def train_cascade(
         WorkloadError: `mbi` is not a valid workload folder.
         OutputError: a folder cannot be written.
     """
-    sizes, title = sized(plan or (QUICK if quick else FULL), epochs), DATASETS[dataset].recorded_name(grey=True)
+    title = DATASETS[dataset].recorded_name(grey=True)
     if mbi.resolve() == out.resolve():
         raise UsageError(f"--out: got {out}, the folder of --mbi, need another one")
     tables = _tables(mbi, title)
-    split = load_split(dataset, data_root, grey=True, download=download, limit=sizes.limit)
-    material = Material.of(dataset, split, sizes, seed)
+    split = load_split(dataset, data_root, grey=True, download=download, limit=plan.limit)
+    material = Material.of(dataset, split, plan, seed)
     stages = material.stages(run_dir)
     layers = _fallback(stages, material, tables)
     validation, _ = answer(tables, layers, split.validation)
@@ -145,7 +145,7 @@ def train_cascade(
         "hours": hours(stages),
     }
     made = command or f"accelsim train cascade --mbi {mbi} --dataset {dataset} --seed {seed}"
-    training = {"command": made, "seed": seed, **asdict(sizes), **measured, **made_by()}
+    training = {"command": made, "seed": seed, **asdict(plan), **measured, **made_by(stages)}
     figures, n_inputs = tested.figures, len(tested.arrays["labels"])
     note = (
         f"{title} test images, read once, both parts together: {figures['coverage']:.2%} of them answered by the tables"

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.datasets import N_CLASSES
+from accelsim.errors import UsageError
 from accelsim.train import hybrid_stages as steps
 from accelsim.train.acam_training import AcamNetwork
 from accelsim.train.augment import INPUT_SCALE
@@ -88,6 +89,8 @@ def _array(run: HybridRun) -> AcamNetwork:
     noise = None
     if options.noise is not None:
         noise = row_noise(options.noise, N_FEATURES, options.acam.feature_levels, options.noise_age_s)
+        if noise.counts == 0:
+            raise UsageError(f"--noise: got {options.noise}, whose array has no noise, need one with imperfections")
     student, lessons = run.student, run.lessons
     recipe = run.material.sized(steps.array_recipe(options.epochs.array, options.seed))
 
@@ -177,7 +180,8 @@ def _choose_templates(run: HybridRun, layers: list[IntegerLayer], integers: Resu
         figures |= {} if best == LEARNED else {"threshold": candidates[0].threshold, "matching": MATCHING[best]}
         return Result(made[best].arrays(), {"template_rule": best, "validation_accuracy": found[best], **figures})
 
-    return run.stage("templates", compute, candidates=[asdict(one) for one in candidates])
+    # Revision 2: class means are compared with thresholds that are not rounded.
+    return run.stage("templates", compute, candidates=[asdict(one) for one in candidates], revision=2)
 
 
 def _templates_of(arrays: Arrays) -> Templates:

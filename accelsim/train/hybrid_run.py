@@ -34,7 +34,7 @@ from accelsim.train.images import Images, load_split, load_test
 from accelsim.train.lessons import Lessons
 from accelsim.train.networks import IMAGE_SIDE, Student, Topology, placed, size, topology
 from accelsim.train.progress import progress_bar
-from accelsim.train.provenance import SECONDS, hours, made_by, timed
+from accelsim.train.provenance import MADE_ON, SECONDS, hours, made_by, made_on, timed
 from accelsim.train.prune import zeros
 from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, to_manifest
 from accelsim.train.stages import Arrays, Result, Stages
@@ -43,6 +43,8 @@ from accelsim.train.teachers import Ensemble, Mirrored, build_teacher, recipe_of
 
 STAGE_OF = {"pruning": "pruned"}
 """Stage of a field of `Epochs`, where it has another name."""
+BEFORE = ("teacher", "answers", "ensemble", "student", "pruned", "array")
+"""Stages (of several teachers: with a number) whose accuracies stand beside that of what the workload is."""
 TEACHER_SEEDS = 1000
 """Between the seeds of a run's teachers."""
 
@@ -60,7 +62,7 @@ class HybridRun:
         )  # fmt: skip
         images = {"images": split.digest, "seed": options.seed}
         self.stages = Stages(options.run_dir, {**images, **asdict(augmentation), "n_views": options.n_views})
-        self.made_by = made_by(options.device)  # raises where something is not installed, before anything is trained
+        made_on(options.device)  # raises where something is not installed, before anything is trained
         self.material = steps.Material.of(split, augmentation, options.n_views, options.seed, N_CLASSES, options.device)
         _check_classes(split.fitted.labels, options.templates_per_class)
 
@@ -71,8 +73,8 @@ class HybridRun:
         return found.as_hybrid_input()
 
     def stage(self, name: str, compute: Any, **settings: Any) -> Result:
-        """`Stages.run`, timed."""
-        return self.stages.run(name, timed(compute), **settings)
+        """`Stages.run`, timed. The device is not among its settings: what it changes are the last digits."""
+        return self.stages.run(name, timed(compute, self.options.device), **settings)
 
     @cached_property
     def lessons(self) -> Lessons:
@@ -157,9 +159,9 @@ class HybridRun:
         """`training` of the manifest; figures: what the workload's own stages add."""
         options, done = self.options, self.stages.done
         measured = {
-            f"validation_accuracy_{name}": done[name].figures["validation_accuracy"]
-            for name in ("teacher", "answers", "ensemble", "student", "pruned", "array")
-            if name in done
+            f"validation_accuracy_{name}": result.figures["validation_accuracy"]
+            for name, result in done.items()
+            if name.partition("-")[0] in BEFORE
         }
         taught = {
             "teachers": options.n_teachers,
@@ -184,18 +186,26 @@ class HybridRun:
             "training_images": len(self.material.split.fitted),
             "validation_images": len(self.material.split.validation),
             **measured,
-            **({"zeros": done["pruned"].figures["zeros"]} if "pruned" in done else {}),
-            **{name: value for name, value in figures.items() if name != SECONDS},
+            **self._zeros(with_softmax=kind != "hybrid"),
+            **{name: value for name, value in figures.items() if name not in (SECONDS, MADE_ON)},
             "hours": hours(self.stages),
-            **self.made_by,
+            **made_by(self.stages),
         }
+
+    def _zeros(self, with_softmax: bool) -> dict[str, float]:
+        """Shares of pruned weights: of the layers that are pruned, and of the whole network."""
+        if "pruned" not in self.stages.done:
+            return {}
+        whole = zeros(self.student, whole=True, with_softmax=with_softmax)
+        return {"zeros": self.stages.done["pruned"].figures["zeros"], "zeros_of_all": round(whole, 6)}
 
     def student_text(self) -> str:
         """The int8 student in words."""
         options = self.options
         teachers = f"{options.n_teachers} teachers" if options.n_teachers > 1 else "a teacher"
         taught = "labels alone" if options.teacher == "none" else f"{teachers} ({options.teacher}) and labels"
-        pruned = f", {options.chosen.sparsity:.0%} of its weights pruned" if options.chosen.sparsity else ""
+        share = options.chosen.sparsity
+        pruned = f", {share:.0%} of its inner layers' weights pruned" if share else ""
         topology_name = options.chosen.topology
         return f"{options.dataset_name} by a student of topology {topology_name}, taught by {taught}{pruned}, int8"
 

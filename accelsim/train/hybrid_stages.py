@@ -27,11 +27,13 @@ from accelsim.train.qat import QuantisedStudent
 from accelsim.train.teachers import build_teacher, fit_teacher
 
 CALIBRATION_IMAGES = 500
+"""Fitted images that the int8 scales are taken from; assumed: enough for the largest values."""
 START_IMAGES = 5000
-"""Fitted images whose features the array's thresholds and windows start from."""
+"""Fitted images whose features the array's thresholds and windows start from; assumed: 500 a class."""
 LEAST_STEPS = 20
+"""Optimiser steps an epoch, at least; assumed: fewer and a run of few images would take next to none."""
 N_PRUNINGS = 200
-"""Prunings over a run, about."""
+"""Prunings over a run, about; assumed: small steps."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def integer_input(images: Images) -> Tensor:
     return (images.pixels.short() - INPUT_OFFSET).to(torch.int8)
 
 
+# Rates, decays and batches of the recipes are ours, from short trials on validation images; the paper has none.
 def student_recipe(epochs: int, seed: int) -> Recipe:
     return Recipe("student", epochs, seed, 0.05, 500, "muon", weight_decay=0.05, warmup=0.1)
 

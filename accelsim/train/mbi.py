@@ -27,7 +27,7 @@ from accelsim.errors import RangeError
 from accelsim.train.images import Images, load_split, load_test
 from accelsim.train.loop import Recipe
 from accelsim.train.mbi_fit import Lesson, fit_tables, fresh_tables
-from accelsim.train.mbi_material import Material, Plan, sized
+from accelsim.train.mbi_material import Material, Plan
 from accelsim.train.mbi_model import PrototypeTables, TableShape
 from accelsim.train.mbi_tables import Geometry, Patch, walk_images
 from accelsim.train.provenance import hours, made_by, timed
@@ -80,11 +80,9 @@ def train_mbi(
     dataset: str = "mnist",
     seed: int = 0,
     budget_nj: float = PAPER_NJ,
-    epochs: int | None = None,
-    quick: bool = False,
     download: bool = False,
     run_dir: Path | None = None,
-    plan: Plan | None = None,
+    plan: Plan = FULL,
     lesson: Lesson | None = None,
     command: str | None = None,
 ) -> None:
@@ -93,9 +91,8 @@ def train_mbi(
     Args:
         budget_nj: most energy of an inference: key comparisons as the paper charges them, value reads and votes as
             `mbi_physical` does.
-        epochs: in place of the plan's.
         run_dir: folder where finished stages are kept, so that a stopped run goes on; None keeps nothing.
-        plan: sizes; QUICK (with `quick`) or FULL when None. lesson: how the tables are fitted.
+        plan: sizes. lesson: how the tables are fitted.
         command: what the manifest says made it.
 
     Raises:
@@ -103,10 +100,9 @@ def train_mbi(
         RangeError: the budget is no finite number above 0, or too small for these glimpses.
         OutputError: a folder cannot be written.
     """
-    sizes = sized(plan or (QUICK if quick else FULL), epochs)
-    split = load_split(dataset, data_root, grey=True, download=download, limit=sizes.limit)
+    split = load_split(dataset, data_root, grey=True, download=download, limit=plan.limit)
     geometry, shape = design(dataset, split.fitted, budget_nj)
-    material = Material.of(dataset, split, sizes, seed)
+    material = Material.of(dataset, split, plan, seed)
     stages = material.stages(run_dir)
     model = _tables(stages, material, geometry, shape, lesson or Lesson())
     arrays, validation_accuracy = choose_votes(model, split.validation)
@@ -118,8 +114,9 @@ def train_mbi(
         "charged_nj": round(charged_nj(geometry, shape), 3),
         "table_kb": round(table_bytes(geometry, shape) / 1000, 1),
         "hours": hours(stages),
+        **made_by(stages),
     }
-    training = {"command": made, "seed": seed, **asdict(sizes), **asdict(lesson or Lesson()), **measured, **made_by()}
+    training = {"command": made, "seed": seed, **asdict(plan), **asdict(lesson or Lesson()), **measured}
     title, n_inputs = DATASETS[dataset].recorded_name(grey=True), len(tested.arrays["labels"])
     entry = {
         "schema_version": 1,

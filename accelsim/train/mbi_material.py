@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,6 @@ class Plan:
     teacher_epochs: int = 12
     copies: int = 12
     limit: int | None = None
-
-
-def sized(plan: Plan, epochs: int | None) -> Plan:
-    """The plan with other epochs, unless these are None."""
-    return plan if epochs is None else replace(plan, epochs=epochs)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ fill the five splits of the paper's arrays, a sixth would make every comparison 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -49,24 +49,22 @@ def train_mbi_paper(
     out: Path,
     dataset: str = "mnist",
     seed: int = 0,
-    quick: bool = False,
     download: bool = False,
     run: Path | None = None,
-    plan: Plan | None = None,
+    plan: Plan = FULL,
     command: str | None = None,
 ) -> None:
     """Make the workload folder `out` of the data set by name.
 
-    run: folder where finished stages are kept, so that a stopped run goes on; None keeps nothing. plan: sizes; QUICK
-    (with `quick`) or FULL when None. command: what the manifest says made it.
+    run: folder where finished stages are kept, so that a stopped run goes on; None keeps nothing. plan: sizes.
+    command: what the manifest says made it.
 
     Raises:
         DataError: the data set is absent, or a checkpoint belongs to another run.
         OutputError: a folder cannot be written.
     """
-    sizes = plan or (QUICK if quick else FULL)
-    split = load_split(dataset, data_root, grey=True, download=download, limit=sizes.limit)
-    job = Job.of(split, sizes, seed, run)
+    split = load_split(dataset, data_root, grey=True, download=download, limit=plan.limit)
+    job = Job.of(split, plan, seed, run)
     model = network_of(job)
     rows = rows_of(job, model)
     weighed = weights_of(job, model, rows)
@@ -79,7 +77,7 @@ def train_mbi_paper(
     arrays = table_arrays(geometry, CONFIG, chosen.rows, chosen.search.tree, chosen.weights)
 
     def test(checkpoint: Path | None) -> Result:
-        images = load_test(dataset, data_root, grey=True, download=download, limit=sizes.limit)
+        images = load_test(dataset, data_root, grey=True, download=download, limit=plan.limit)
         walked = walk_images(arrays, geometry, images.grey)
         looked = look_up(model, integral_images(images.grey), manhattan.rows, manhattan.search)
         by_tables = Looked(walked.row[:, :, 0], walked.distance[:, :, 0], walked.predicted)
@@ -91,9 +89,9 @@ def train_mbi_paper(
         return Result({name: array for name, array in recorded.items() if array is not None}, figures)
 
     tested = job.stage("test", test)
-    typed = command or f"accelsim train mbi --recipe paper --dataset {dataset} --seed {seed}" + " --quick" * quick
+    typed = command or f"accelsim train mbi --recipe paper --dataset {dataset} --seed {seed}"
     settings = {name: value for name, value in asdict(job.sizes).items() if value is not None}
-    training = {"command": typed, "seed": seed, **settings, **_training(job, weighed, chosen.weights), **made_by()}
+    training = {"command": typed, "seed": seed, **settings, **_training(job, weighed, chosen.weights)}
     manifest = _manifest(name_of(out), dataset, geometry, training, tested)
     save_workload(out, manifest, arrays, tested.arrays)
 
@@ -127,7 +125,16 @@ def _training(job: Job, weighed: Weights, chosen: Weights) -> dict[str, Any]:
         "validation_accuracy_equal_weights": done["tree-equal"]["validation_accuracy"],
         "validation_accuracy_exhaustive_located": done["tree-weighed"]["validation_accuracy_exhaustive"],
         "validation_accuracy_exhaustive_equal_weights": done["tree-equal"]["validation_accuracy_exhaustive"],
+        **{
+            f"validation_{what}_{nodes}_nodes": figure
+            for nodes, figures in tree["probes"].items()
+            for what, figure in (("accuracy", figures["validation_accuracy"]), ("comparisons", figures["comparisons"]))
+            if nodes != "1"
+        },
+        "validation_accuracy_unrounded": tree["unrounded"]["validation_accuracy"],
         "validation_accuracy_network": done["network"]["validation_accuracy"],
+        "validation_accuracy_network_after_glimpse": _listed(done["network"]["accuracy_after_glimpse"]),
+        "places_of_glimpse": _listed(done["network"]["places_of_glimpse"]),
         "validation_accuracy_mixed": mixed["accuracy"],
         "validation_coverage_mixed": mixed["coverage"],
         "mixed_threshold": mixed["threshold"],
@@ -142,10 +149,16 @@ def _training(job: Job, weighed: Weights, chosen: Weights) -> dict[str, Any]:
         "share_within_10_percent": share_within(tree["gap"], 0.1),
         "searched_weight_location": weighed.location,
         **{f"weight_{part}": weight for part, weight in asdict(chosen).items()},
-        **{name: tree[name] for name in ("rows", "keys", "comparisons")},
+        **{name: tree[name] for name in ("rows", "keys", "nodes", "comparisons")},
         "hours": hours(job.stages),
+        **made_by(job.stages),
     }
     return {name: round(value, 6) if isinstance(value, float) else value for name, value in found.items()}
+
+
+def _listed(values: Sequence[float]) -> str:
+    """A manifest's `training` holds single values."""
+    return ", ".join(f"{value:.6g}" for value in values)
 
 
 def _paper_point(curve: list[dict[str, Any]]) -> dict[str, Any]:

@@ -34,10 +34,9 @@ def network_figures(model: Ram, images: Images) -> dict[str, Any]:
     """Accuracy of the network, after each glimpse too, and how many different places each glimpse is at."""
     integral, labels = integral_images(images.grey), images.label_bytes
     location, hidden = model.start(len(images))
-    accuracies, places, spread = [], [], []
+    accuracies, places = [], []
     for _ in range(model.config.n_glimpses):
         places.append(len(torch.unique(location, dim=0)))
-        spread.append(location.std(0).tolist())
         hidden = model.think(model.levels(integral, location), location, hidden)
         accuracies.append(float((model.classifier(hidden).argmax(1).numpy() == labels).mean()))
         location = model.quantised(model.aim(hidden))
@@ -45,7 +44,6 @@ def network_figures(model: Ram, images: Images) -> dict[str, Any]:
         "validation_accuracy": accuracies[-1],
         "accuracy_after_glimpse": accuracies,
         "places_of_glimpse": places,
-        "spread_of_glimpse": spread,
     }
 
 

@@ -148,12 +148,13 @@ def plant(job: Job, name: str, model: Ram, rows: Rows, weights: Weights, metric:
 
     def compute(checkpoint: Path | None) -> Result:
         tree = build_tree(features, factors, seed=job.seed)
-        figures = tree_figures(model, stored, TreeSearch(tree, encoding, factors), job.unseen, job.searched)
+        compared = job.unseen.first(job.sizes.search_images)
+        figures = tree_figures(model, stored, TreeSearch(tree, encoding, factors), job.unseen, compared)
         unrounded = build_tree(features, factors, seed=job.seed, rounded=False)
         figures["unrounded"] = probed(model, stored, TreeSearch(unrounded, encoding, factors), job.unseen)
         return Result({**asdict(tree), "keys": pack(tree.keys)}, figures)
 
-    settings = {"weights": asdict(weights), "metric": metric, "located": located}
+    settings = {"weights": asdict(weights), "metric": metric, "located": located, "gaps": "of unseen images"}
     found = job.stage(f"tree-{name}", compute, **settings).arrays
     tree = Tree(unpack(found["keys"], features.shape[1]), found["key_next"], found["node_start"])
     return Planted(name, stored, weights, TreeSearch(tree, encoding, factors))

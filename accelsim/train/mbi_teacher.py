@@ -128,7 +128,7 @@ def fit_network(
 ) -> None:
     """Fit on distorted copies, by labels and, where given, half by a teacher's `answers` [n_copies, n, n_classes].
 
-    weights: [n] of each image in the loss, 1 on average; None: alike.
+    weights: [n] of each image in the labels' share of the loss, 1 on average; None: alike.
     """
     images, labels = torch.stack(list(copies)), split.fitted.labels
     taught = None if answers is None else torch.from_numpy(answers)

@@ -10,21 +10,21 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from accelsim import __version__
 from accelsim.errors import UsageError
 from accelsim.train.stages import Result, Stages
 
-SECONDS = "seconds"
-"""Figure of a timed stage."""
+SECONDS, MADE_ON = "seconds", "made_on"
+"""Figures of a timed stage: how long it took, and the device and versions it was made with."""
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "optuna")
 CPU_INFO = Path("/proc/cpuinfo")
 
 
-def timed(compute: Callable[[Path | None], Result]) -> Callable[[Path | None], Result]:
-    """`compute` of a stage, whose result then has the figure `seconds`, those of attempts that were stopped included.
+def timed(compute: Callable[[Path | None], Result], trained_on: str = "cpu") -> Callable[[Path | None], Result]:
+    """`compute` of a stage, whose result then has the figures `seconds` (those of attempts that were stopped included)
+    and `made_on`.
 
     A stopped attempt leaves its seconds beside the checkpoint; one that is killed outright leaves none, and is not
     counted.
@@ -42,7 +42,8 @@ def timed(compute: Callable[[Path | None], Result]) -> Callable[[Path | None], R
             raise
         if kept is not None:
             kept.unlink(missing_ok=True)
-        return replace(found, figures={**found.figures, SECONDS: before + time.monotonic() - start})
+        seconds = before + time.monotonic() - start
+        return replace(found, figures={**found.figures, SECONDS: seconds, MADE_ON: made_on(trained_on)})
 
     return with_seconds
 
@@ -66,16 +67,26 @@ def hours(stages: Stages) -> float:
     return round(seconds / 3600, 3)
 
 
-def made_by(trained_on: str = "cpu") -> dict[str, Any]:
-    """Versions and device, for a manifest's `training`.
+def made_on(trained_on: str = "cpu") -> dict[str, str]:
+    """Device and versions of this process.
 
     Raises:
         UsageError: if torch finds no such device.
         PackageNotFoundError: if something is not installed.
     """
     found = versions()
-    text = ", ".join(f"{name} {found[name]}" for name in PACKAGES)
-    return {"accelsim_version": __version__, "versions": text, "device": device(trained_on)}
+    return {"versions": ", ".join(f"{name} {found[name]}" for name in PACKAGES), "device": device(trained_on)}
+
+
+def made_by(stages: Stages) -> dict[str, str]:
+    """Versions and devices of all stages of a run, also of those that were done before, for a manifest's `training`.
+
+    Raises:
+        PackageNotFoundError: if something is not installed.
+    """
+    known = [result.figures[MADE_ON] for result in stages.done.values() if MADE_ON in result.figures] or [made_on()]
+    joined = {name: "; ".join(dict.fromkeys(one[name] for one in known)) for name in ("versions", "device")}
+    return {"accelsim_version": __version__, **joined}
 
 
 def versions() -> dict[str, str]:

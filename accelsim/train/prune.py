@@ -74,7 +74,13 @@ def pruned_layers(student: Student) -> list[str]:
     return [spec.name for spec in student.layers[1:]]
 
 
-def zeros(student: Student) -> float:
-    """Share of zeros among the weights of the pruned layers."""
+def zeros(student: Student, *, whole: bool = False, with_softmax: bool = False) -> float:
+    """Share of pruned weights among those of the pruned layers, or of the whole network, its softmax layer's included
+    on request."""
     masks: list[Any] = [getattr(student, f"mask_{name}") for name in pruned_layers(student)]
-    return float(1 - sum(mask.sum() for mask in masks) / sum(mask.numel() for mask in masks))
+    n_dense = 0
+    if whole:
+        n_dense = student.convolutions[student.layers[0].name].weight.numel()
+        n_dense += student.softmax.weight.numel() if with_softmax else 0
+    n_zeros = sum(int(mask.numel() - mask.sum()) for mask in masks)
+    return float(n_zeros / (sum(mask.numel() for mask in masks) + n_dense))

@@ -8,17 +8,17 @@ network, whose code was of one bit while it learned. Departures of the network i
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from accelsim.datasets import DATASETS, N_CLASSES
-from accelsim.report.files import write_files, write_json, write_text
+from accelsim.report.files import require_writable, write_files, write_json, write_text
 from accelsim.report.markdown import table
 from accelsim.train.images import Split, load_split
 from accelsim.train.loop import Recipe
+from accelsim.train.provenance import hours, made_on, timed
 from accelsim.train.ram import RamConfig, accuracy, ram_recipe, train_ram
 from accelsim.train.stages import Result, Stages
 
@@ -93,23 +93,32 @@ def run_sweep(
     download: bool = False,
     run: Path | None = None,
     names: Sequence[str] | None = None,
+    command: str | None = None,
 ) -> list[Path]:
     """Train every variant (or those of `names`) and write `mbi-sweep.json` and `mbi-sweep.md` into `out`; their paths.
 
     run: folder where finished variants are kept, so that a stopped sweep goes on. quick: 500 images, and one epoch of
-    them unless `epochs` says otherwise.
+    them unless `epochs` says otherwise. command: what the record says made it.
 
     Raises:
         DataError: the data set is absent, or a checkpoint belongs to another run.
         OutputError: a folder cannot be written.
     """
+    require_writable(out)
     if epochs is None:
         epochs = QUICK_EPOCHS if quick else EPOCHS
     split = load_split(dataset, data_root, grey=True, download=download, limit=QUICK_IMAGES if quick else None)
     variants = [variant for variant in VARIANTS if names is None or variant.name in names]
-    rows = [{**asdict(variant), "measured": measured(split, variant, run, epochs, seed)} for variant in variants]
+    found = [measured(split, variant, run, epochs, seed) for variant in variants]
+    rows = [{**asdict(variant), "measured": one.accuracies} for variant, one in zip(variants, found, strict=True)]
+    made = {
+        "command": command or f"run_sweep(dataset={dataset!r}, epochs={epochs}, seed={seed}, quick={quick})",
+        "quick": quick,
+        "hours": round(sum(one.hours for one in found), 3),
+        **made_on(),
+    }
     sizes = {"dataset": dataset, "seed": seed, "epochs": epochs, "fitted_images": len(split.fitted)}
-    record = {"schema_version": 1, **sizes, "validation_images": len(split.validation), "variants": rows}
+    record = {"schema_version": 1, **made, **sizes, "validation_images": len(split.validation), "variants": rows}
     page = sweep_page(record)
     return write_files(
         out,
@@ -120,8 +129,16 @@ def run_sweep(
     )
 
 
-def measured(split: Split, variant: Variant, run: Path | None, epochs: int, seed: int) -> dict[str, float]:
-    """Validation accuracies of a variant's two networks, which are stages of their own."""
+@dataclass(frozen=True)
+class Measured:
+    """Validation accuracies of a variant's two networks, and how long both took to train."""
+
+    accuracies: dict[str, float]
+    hours: float
+
+
+def measured(split: Split, variant: Variant, run: Path | None, epochs: int, seed: int) -> Measured:
+    """Both networks of a variant, which are stages of their own."""
     # Stages of one object depend on those before; variants do not depend on each other.
     settings = {"pipeline": "mbi_sweep", "variant": variant.name, "images": split.digest, "seed": seed}
     stages = Stages(run, settings)
@@ -130,7 +147,7 @@ def measured(split: Split, variant: Variant, run: Path | None, epochs: int, seed
         config = replace(variant.config, hidden_bits=trained_bits)
         recipe = ram_recipe(epochs, seed, f"{_slug(variant)}-{trained_bits or 'full'}")
         figures |= _trained(split, config, stages, recipe)
-    return figures
+    return Measured(figures, hours(stages))
 
 
 def _slug(variant: Variant) -> str:
@@ -141,13 +158,12 @@ def _trained(split: Split, config: RamConfig, stages: Stages, recipe: Recipe) ->
     """Validation accuracies of one network: with its code as it was trained and, when that had no bits, quantised."""
 
     def compute(checkpoint: Path | None) -> Result:
-        started = time.monotonic()
         model = train_ram(config, split, recipe, n_classes=N_CLASSES, checkpoint=checkpoint)
         quantised = {"full": None, "one_bit": 1, "two_bits": 2} if config.hidden_bits is None else {"trained": 1}
         found = {key: accuracy(model.with_hidden_bits(bits), split.validation) for key, bits in quantised.items()}
-        return Result({}, {"accuracies": found, "seconds": time.monotonic() - started})
+        return Result({}, {"accuracies": found})
 
-    kept = stages.run(recipe.name, compute, config=asdict(config), recipe=asdict(recipe))
+    kept = stages.run(recipe.name, timed(compute), config=asdict(config), recipe=asdict(recipe))
     accuracies: dict[str, float] = kept.figures["accuracies"]
     return accuracies
 
@@ -161,7 +177,10 @@ def sweep_page(record: dict[str, Any]) -> str:
         f"seed {record['seed']}; published: the authors' test images of MNIST, up to 200 epochs. *after*: the hidden "
         "code was quantised when the network was trained; *trained*: it was while it learned."
     )
-    return f"# The recurrent attention model against its parameters\n\n{about}\n\n{table(HEADINGS, rows)}\n"
+    made = f"`{record['command']}`: {record['hours']:.1f} hours on {record['device']} ({record['versions']})."
+    quick = " **Made with --quick: its figures say nothing.**" if record["quick"] else ""
+    title_line = "# The recurrent attention model against its parameters"
+    return f"{title_line}\n\n{about} {made}{quick}\n\n{table(HEADINGS, rows)}\n"
 
 
 def _row(row: dict[str, Any]) -> list[str]:

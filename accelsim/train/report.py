@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from accelsim.errors import DataError
+from accelsim.errors import DataError, UsageError
 from accelsim.report.files import write_files, write_text
 from accelsim.report.markdown import bullets, table
 from accelsim.train.ablations import ABLATIONS, Ablation
@@ -44,9 +44,12 @@ def report(out: Path, root: Path) -> list[Path]:
     root: folder that has `workloads` and `reports`.
 
     Raises:
+        UsageError: if `root` has no workloads.
         DataError: if `out/training` holds a damaged record.
         OutputError: if the files cannot be written; earlier ones are then untouched.
     """
+    if not (root / "workloads").is_dir():
+        raise UsageError(f"--root: got {root}, need a folder that has workloads and reports")
     folder = out / FOLDER
     paths = [folder / f"{name}.json" for name in ABLATIONS]
     records = {path.stem: load(path) for path in paths if path.is_file()}
@@ -85,7 +88,7 @@ def _sweep(folder: Path) -> str:
     if not page:
         return f"### {SWEEP_TITLE}\n\nNot measured yet: `accelsim train mbi-sweep --out reports/{FOLDER}`."
     _, _, rest = page.partition("\n")
-    return f"### {SWEEP_TITLE}\n\n`accelsim train mbi-sweep --out reports/{FOLDER}`.\n\n{rest.strip()}"
+    return f"### {SWEEP_TITLE}\n\n{rest.strip()}"
 
 
 def _section(ablation: Ablation, record: Record | None, folder: Path) -> str:

@@ -5,6 +5,7 @@ Nothing is trained and no image is read: arrays, recorded logits and non-zero mu
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from accelsim.errors import DataError
@@ -15,6 +16,9 @@ DESCRIPTION = (
     "{title} by the small int8 network that {cascade} falls back to, here for every image: {layers} layers, {macs:,} "
     "multiply-accumulates and {parameters:,} parameters."
 )
+
+OF_THE_CASCADE = ("seed", "hours", "accelsim_version", "versions", "device")
+"""Of `training`, what holds for its network too."""
 
 
 def extract_cnn(cascade: Path, out: Path) -> None:
@@ -34,10 +38,11 @@ def extract_cnn(cascade: Path, out: Path) -> None:
     evaluation = {key: source.evaluation[key] for key in ("features", "nonzero_macs", "labels")}
     right = evaluation["features"].argmax(axis=1) == evaluation["labels"]
     training = {
-        "command": "accelsim train mnist-cnn",
+        "command": shlex.join(["accelsim", "train", "mnist-cnn", "--cascade", cascade.as_posix()]),
         "cascade_command": manifest.training.get("command"),
         "cascade_model_sha256": manifest.hashes["model.safetensors"],
         "validation_accuracy": manifest.training.get("validation_accuracy_cnn_only"),
+        **{name: manifest.training.get(name) for name in OF_THE_CASCADE},
     }
     entry = {
         "schema_version": 1,

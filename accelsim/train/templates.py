@@ -3,8 +3,9 @@
 Thresholds (`threshold`), of each feature over all images:
 
 - `mean` (the paper's), `median`, `percentile:p`: one threshold, binary features;
-- `quantile`: 2^bits levels that are equally frequent; `uniform`: levels of equal width from the least to the largest
-  value.
+- `quantile`: 2^bits levels, cut at equally spaced percentiles, so equally frequent where few values are equal (of a
+  feature that is mostly 0 several cuts fall on 0, and the levels between them stay empty); `uniform`: levels of equal
+  width from the least to the largest value.
 
 Template rules, from the images of a class, or of one of its k-means clusters (of the levels) with several templates a
 class:
@@ -119,7 +120,7 @@ class Templates:
         return {"n_features": n_features, "n_rows": n_rows, "n_classes": n_classes, "feature_levels": self.n_levels}
 
 
-def to_levels(features: npt.NDArray[Any], thresholds: Thresholds) -> Levels:
+def to_levels(features: npt.NDArray[Any], thresholds: Thresholds | Real) -> Levels:
     """[n, n_features] uint8: how many of its thresholds each feature exceeds."""
     levels = np.zeros(features.shape, dtype=np.uint8)
     for threshold in thresholds.T:
@@ -135,11 +136,16 @@ def make_thresholds(features: Features, threshold: str, bits: int) -> Thresholds
     Raises:
         RangeError: if there is no such rule, or it is one for binary features and `bits` is more.
     """
+    return np.floor(_cuts(features, threshold, bits)).astype(np.int16)
+
+
+def _cuts(features: Features, threshold: str, bits: int) -> Real:
+    """As `make_thresholds`, not rounded."""
     at = _percentile(threshold, bits)
     if threshold in _CUTS:
-        return _floors(_CUTS[threshold](features, bits))
-    cuts = features.sum(axis=0, dtype=np.int64) / len(features) if at is None else np.percentile(features, at, axis=0)
-    return _floors(cuts[:, np.newaxis])
+        return _CUTS[threshold](features, bits)
+    cuts: Real = _mean(features) if at is None else np.percentile(features, at, axis=0)
+    return cuts[:, np.newaxis]
 
 
 def make_templates(
@@ -151,7 +157,8 @@ def make_templates(
     rows = cluster(levels, labels, n_classes, options.per_class, seed)
     groups = [rows == row for row in range(n_classes * options.per_class)]
     if options.rule == "class_mean":
-        low = high = to_levels(np.stack([_mean(features[group]) for group in groups]), thresholds).astype(np.int64)
+        means = np.stack([_mean(features[group]) for group in groups])
+        low = high = to_levels(means, _cuts(features, options.threshold, options.bits)).astype(np.int64)
     else:
         shares = np.stack([_shares(levels[group], 2**options.bits) for group in groups])
         low, high = _RULES[options.rule](shares)
@@ -226,10 +233,6 @@ def _uniform(features: Features, bits: int) -> Real:
 
 
 _CUTS: dict[str, Callable[[Features, int], Real]] = {"quantile": _quantiles, "uniform": _uniform}
-
-
-def _floors(cuts: Real) -> Thresholds:
-    return np.floor(cuts).astype(np.int16)
 
 
 def _mean(features: Features) -> npt.NDArray[np.float64]:

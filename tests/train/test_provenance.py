@@ -14,6 +14,7 @@ from accelsim.train.stages import Result, Stages
 def test_seconds_of_a_stopped_attempt_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 10.0, 100.0, 105.0, 200.0, 3200.0])
     monkeypatch.setattr(provenance.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(provenance, "made_on", lambda trained_on: {"device": trained_on})
     stopped = [True]
 
     def compute(checkpoint: Path | None) -> Result:
@@ -24,7 +25,11 @@ def test_seconds_of_a_stopped_attempt_count(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(KeyboardInterrupt):
         Stages(tmp_path, {}).run("one", timed(compute))
     stages = Stages(tmp_path, {})
-    assert stages.run("one", timed(compute)).figures == {"accuracy": 0.5, "seconds": 15.0}
+    assert stages.run("one", timed(compute)).figures == {
+        "accuracy": 0.5,
+        "seconds": 15.0,
+        "made_on": {"device": "cpu"},
+    }
     stages.run("two", timed(compute))
     assert hours(stages) == round(3015 / 3600, 3)
     assert not list(tmp_path.glob("*.seconds"))
@@ -35,7 +40,19 @@ def test_seconds_of_a_stopped_attempt_count(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.torch
 def test_versions_and_device() -> None:
-    said = made_by()
+    stages = Stages(None, {})
+    stages.run("one", timed(lambda _: Result({}, {})))
+    said = made_by(stages)
+    assert said == made_by(Stages(None, {}))
     assert "torch " in said["versions"]
     assert "CPU cores" in said["device"]
     assert all(isinstance(value, str) for value in said.values())
+
+
+def test_every_device_that_a_stage_was_made_on_is_named() -> None:
+    stages = Stages(None, {})
+    for name, device in (("teacher", "a GPU"), ("answers", "a GPU"), ("student", "2 CPU cores")):
+        figures = {"made_on": {"versions": "torch 2", "device": device}}
+        stages.run(name, lambda _, figures=figures: Result({}, figures))  # type: ignore[misc]
+    said = made_by(stages)
+    assert (said["versions"], said["device"]) == ("torch 2", "a GPU; 2 CPU cores")

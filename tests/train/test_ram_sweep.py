@@ -15,7 +15,7 @@ pytest.importorskip("torchvision", reason="torchvision is not installed")
 
 from accelsim.train import ram_sweep  # noqa: E402
 from accelsim.train.ram import RamConfig  # noqa: E402
-from accelsim.train.ram_sweep import VARIANTS, run_sweep  # noqa: E402
+from accelsim.train.ram_sweep import VARIANTS, Measured, run_sweep  # noqa: E402
 
 MEASURED = ("full", "one_bit", "two_bits", "trained")
 
@@ -41,7 +41,11 @@ def test_a_stopped_sweep_goes_on(data_root: Path, tmp_path: Path, monkeypatch: p
     base, small = record["variants"]
     assert (small["name"], small["full"], small["changes"]) == ("patch 2x2", 0.9463, {"patch_size": 2})
     assert set(base["measured"]) == set(MEASURED)
-    assert "| patch 2x2 | 94.63% |" in paths[1].read_text()
+    page = paths[1].read_text()
+    assert "| patch 2x2 | 94.63% |" in page
+    assert f"`{record['command']}`: 0.0 hours on {record['device']}" in page
+    assert "Made with --quick" in page
+    assert "torch " in record["versions"]
 
     monkeypatch.setattr(
         ram_sweep, "train_ram", lambda *args, **keywords: pytest.fail("a finished variant was repeated")
@@ -59,6 +63,6 @@ def test_a_stopped_sweep_goes_on(data_root: Path, tmp_path: Path, monkeypatch: p
 def test_epochs_that_are_given_win(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: int | None, quick: bool, epochs: int
 ) -> None:
-    monkeypatch.setattr(ram_sweep, "measured", lambda *settings: dict.fromkeys(MEASURED, 0.5))
+    monkeypatch.setattr(ram_sweep, "measured", lambda *settings: Measured(dict.fromkeys(MEASURED, 0.5), 1.0))
     paths = run_sweep(data_root=data_root, out=tmp_path, quick=quick, epochs=given, names=("base",))
     assert json.loads(paths[0].read_text())["epochs"] == epochs

@@ -89,12 +89,21 @@ def test_binary_templates_are_the_rules_in_words(sample: tuple[Any, Any]) -> Non
     by_mean = make_templates(features, labels, TemplateOptions(rule="class_mean"), 3)
     for c, i in product(range(3), range(7)):
         assert majority.low[c, i] == majority.high[c, i] == (2 * bits[labels == c, i].sum() > (labels == c).sum())
-        assert by_mean.low[c, i] == by_mean.high[c, i] == (features[labels == c, i].mean() > by_mean.thresholds[i, 0])
+        assert by_mean.low[c, i] == by_mean.high[c, i] == (features[labels == c, i].mean() > features[:, i].mean())
     assert majority.row_class.tolist() == [0, 1, 2]
     np.testing.assert_array_equal(majority.counts(features), [[(b == t).sum() for t in majority.low] for b in bits])
 
 
 @pytest.mark.torch
+def test_a_class_mean_is_compared_with_the_threshold_before_it_is_rounded() -> None:
+    """Mean of all 0.5: a class mean of 0.25 is below it, though above its floor."""
+    features = np.array([[0], [0], [0], [1], [0], [1], [1], [1]], dtype=np.int8)
+    labels = np.repeat([0, 1], 4).astype(np.uint8)
+    made = make_templates(features, labels, TemplateOptions(rule="class_mean"), 2)
+    assert made.thresholds.tolist() == [[0]]
+    assert made.low[:, 0].tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("rule", ["majority", "class_mean", "spread", "contrast"])
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_the_array_counts_the_same_cells(rule: str, bits: int, sample: tuple[Any, Any]) -> None:

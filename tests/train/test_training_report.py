@@ -191,7 +191,7 @@ def test_the_command_writes_page_and_plots(tmp_path: Path) -> None:
     page = (tmp_path / "training.md").read_text(encoding="utf-8")
     for ablation in ABLATIONS.values():
         assert f"](training/{ablation.name}.svg)" in page
-    assert "\n\n`accelsim train mbi-sweep --out reports/training`.\n\nThe sweep's table.\n\n## What did" in page
+    assert "parameters\n\nThe sweep's table.\n\n## What did" in page
     assert "Not measured yet" not in page
 
 

@@ -118,6 +118,7 @@ _ALL = (
             Column("bits", "bits a feature"),
             Column("per_class", "templates a class"),
             ACCURACY,
+            Column("levels", "levels that occur", "number"),
         ),
         Plot("bits", ACCURACY.key, "bits a feature", series=("training", "per_class")),
     ),

@@ -1,8 +1,9 @@
 """Ablation "bits": levels a feature, for templates of class statistics and for templates learned with the network.
 
-Levels are equally frequent (one bit: cut at the median). Class statistics are those of the int8 features of a softmax
-student; learned templates start from its float features, are measured on them, and are trained with the network on the
-match itself.
+All are measured on int8 features. Class statistics are those of a softmax student, cut at the mean (one bit) or at
+equally spaced percentiles; its features end in a ReLU and are mostly 0, so that many of these cuts coincide (`levels`
+says how many levels occur). Learned templates are trained with the network, whose last ReLU is gone, on the match
+itself, for epochs that the softmax student does not get.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from accelsim.train.ablations.bench import Bench, Found
 from accelsim.train.ablations.hybrid_bench import HybridBench
 from accelsim.train.ablations.record import Row
 from accelsim.train.acam_training import AcamOptions
+from accelsim.train.augment import INPUT_SCALE
+from accelsim.train.integer_network import evaluate
+from accelsim.train.quantise import float_layers, quantise
 from accelsim.train.stages import Result
-from accelsim.train.templates import TemplateOptions
+from accelsim.train.templates import Features, TemplateOptions, Templates, to_levels
 
 BITS = (1, 2, 3, 4)
 PER_CLASS = (1, 3)
@@ -38,10 +42,11 @@ def measure(bench: Bench) -> Found:
 
 
 def _made(hybrid: HybridBench, training: str, bits: int, per_class: int) -> Row:
-    options = TemplateOptions("quantile", STATISTICS[training], per_class, bits)
+    options = TemplateOptions("mean" if bits == 1 else "quantile", STATISTICS[training], per_class, bits)
 
     def compute(_: Path | None) -> Result:
-        return Result({}, {"accuracy": hybrid.template_accuracy(options, hybrid.seed)[1]})
+        templates, accuracy = hybrid.template_accuracy(options, hybrid.seed)
+        return Result({}, {"accuracy": accuracy, "levels": levels_in_use(hybrid.features.unseen, templates)})
 
     result = hybrid.bench.stage(f"{options.rule}-{bits}-{per_class}", compute)
     return _row(hybrid, training, bits, per_class, result)
@@ -54,10 +59,20 @@ def _learned(hybrid: HybridBench, bits: int, per_class: int, epochs: int) -> Row
         network = steps.train_array(
             hybrid.material, hybrid.student(), hybrid.lessons(), recipe, options, checkpoint=checkpoint
         )
-        return Result({}, {"accuracy": hybrid.material.accuracy(network)})
+        layers = quantise(float_layers(network.student)[:-1], hybrid.material.calibration, INPUT_SCALE)
+        templates, unseen = network.templates(layers[-1].scale), hybrid.material.split.validation
+        features = evaluate(layers, steps.integer_input(unseen))[0]
+        accuracy = templates.accuracy(features, unseen.label_bytes)
+        return Result({}, {"accuracy": accuracy, "levels": levels_in_use(features, templates)})
 
     result = hybrid.bench.stage(f"learned-{bits}-{per_class}", compute, recipe=asdict(recipe))
     return _row(hybrid, LEARNED, bits, per_class, result)
+
+
+def levels_in_use(features: Features, templates: Templates) -> float:
+    """Different levels of a feature [n, n_features], mean over the features."""
+    levels = to_levels(features, templates.thresholds)
+    return float(sum((levels == level).any(axis=0).sum() for level in range(templates.n_levels)) / levels.shape[1])
 
 
 def _row(hybrid: HybridBench, training: str, bits: int, per_class: int, result: Result) -> Row:
@@ -66,5 +81,6 @@ def _row(hybrid: HybridBench, training: str, bits: int, per_class: int, result: 
         "bits": bits,
         "per_class": per_class,
         "validation_accuracy": result.figures["accuracy"],
+        "levels": round(result.figures["levels"], 2),
         "seed": hybrid.seed,
     }

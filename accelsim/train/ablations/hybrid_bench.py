@@ -1,7 +1,7 @@
 """The reduced setting of the hybrid's ablations: the student of the paper's topology on some grey images of CIFAR-10.
 
 The teacher sees the same images as the student, so that a distilled student knows of no more images than an undistilled
-one. Ablations that need a trained student share one, distilled as recipe `best` does.
+one. Ablations that need a trained student share one, distilled at the weight and temperature of recipe `best`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from accelsim.train.templates import TemplateOptions, Templates, make_templates
 DATASET, TOPOLOGY, TEACHER = "cifar10", "paper", "fast"
 ALPHA, TEMPERATURE = HybridOptions.alpha, HybridOptions.temperature
 BATCH = 200
-"""Smaller than the pipeline's, as the images are fewer."""
+"""Of the students; smaller than the pipeline's, as the images are fewer."""
 LAYERS = topology(TOPOLOGY, 1)
 
 
