@@ -15,8 +15,9 @@ from tests.workload import builders
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_shipped_workload_is_the_extracted_one(tmp_path: Path) -> None:
-    extract_cnn(ROOT / "workloads" / "mnist_cascade", tmp_path / "mnist_cnn")
+def test_the_shipped_workload_is_the_extracted_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    extract_cnn(Path("workloads/mnist_cascade"), tmp_path / "mnist_cnn")
     made, shipped = (load_workload(folder / "mnist_cnn") for folder in (tmp_path, ROOT / "workloads"))
     assert made.manifest == shipped.manifest
     assert made.sha256 == shipped.sha256

@@ -94,7 +94,6 @@ def test_binary_templates_are_the_rules_in_words(sample: tuple[Any, Any]) -> Non
     np.testing.assert_array_equal(majority.counts(features), [[(b == t).sum() for t in majority.low] for b in bits])
 
 
-@pytest.mark.torch
 def test_a_class_mean_is_compared_with_the_threshold_before_it_is_rounded() -> None:
     """Mean of all 0.5: a class mean of 0.25 is below it, though above its floor."""
     features = np.array([[0], [0], [0], [1], [0], [1], [1], [1]], dtype=np.int8)
@@ -104,6 +103,7 @@ def test_a_class_mean_is_compared_with_the_threshold_before_it_is_rounded() -> N
     assert made.low[:, 0].tolist() == [0, 1]
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("rule", ["majority", "class_mean", "spread", "contrast"])
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_the_array_counts_the_same_cells(rule: str, bits: int, sample: tuple[Any, Any]) -> None:

@@ -164,7 +164,9 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Workload:
 
 def fits(workload: Workload, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> list[str]:
     monkeypatch.setitem(ROOM, "post", ("post_unit", {"add_pj": 1.0}))
-    monkeypatch.setitem(ROLES, "hybrid", (*DOOR, "buffer", "weights", "post", "acam", "driver", "wta"))
+    tiles = dict.fromkeys(("weight_tile_bytes", "input_tile_bytes", "psum_tile_bytes"), 10_000)
+    monkeypatch.setitem(ROOM, "engine", ("cnn_engine", {"n_pe_rows": 4, "n_pe_cols": 2, **tiles}))
+    monkeypatch.setitem(ROLES, "hybrid", (*DOOR, "buffer", "weights", "engine", "post", "acam", "driver", "wta"))
     room = {"weights__n_bytes": 10_000, "buffer__n_bytes": 10_000, "acam__segment_cells": 64, "driver__n_columns": 64}
     return messages(workload, chip("hybrid", **{**room, **changes}))
 
