@@ -49,7 +49,7 @@ trained students). Assumed: 0.6 made no difference in a trial."""
 EDGE_WIDTH, WIDE_EDGE_WIDTH = 0.5, 1.0
 """Half width of a window edge's ramp, in levels, of binary cells and of others. A binary cell's two edges move
 together, and would cancel if both levels saw both; among more levels the two nearest see an edge, wherever it is.
-Assumed: the least widths for which that holds."""
+Assumed, not tuned."""
 
 FIRST_SCALE = 0.03
 """Logit a matching cell at the start; learned from there. Assumed: 0.02 and 0.04 were alike in a trial, 0.01 worse."""

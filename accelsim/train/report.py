@@ -33,9 +33,9 @@ training images of CIFAR-10, the last 10,000 of MNIST). Intervals are 95 % (Wils
 do, not what other seeds would. "Published" is what arXiv 2502.10089 and 2307.07631 report."""
 
 ABOUT_ABLATIONS = """\
-Each was measured on a reduced setting, which is said with it, so that its command takes minutes on two cores: read
-them for differences, not for levels. All accuracies here are of validation images, the same ones for each variant; no
-ablation reads a test image. One seed: with its 95 % (Wilson) interval; several: mean ± standard deviation over them."""
+Each was measured on a reduced setting, which is said with it, so that its command takes an hour or less on two cores:
+read them for differences, not for levels. All accuracies here are of validation images, the same ones for each
+variant; no ablation reads a test image. One seed: with its 95 % (Wilson) interval; several: mean ± standard deviation over them."""
 
 
 def report(out: Path, root: Path) -> list[Path]:
