@@ -35,7 +35,8 @@ do, not what other seeds would. "Published" is what arXiv 2502.10089 and 2307.07
 ABOUT_ABLATIONS = """\
 Each was measured on a reduced setting, which is said with it, so that its command takes an hour or less on two cores:
 read them for differences, not for levels. All accuracies here are of validation images, the same ones for each
-variant; no ablation reads a test image. One seed: with its 95 % (Wilson) interval; several: mean ± standard deviation over them."""
+variant; no ablation reads a test image. One seed: with its 95 % (Wilson) interval; several: mean ± standard deviation
+over them."""
 
 
 def report(out: Path, root: Path) -> list[Path]:
