@@ -6,8 +6,7 @@ answers to them can be computed once and kept (`distill.py`): student and teache
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -30,17 +29,47 @@ class Views:
 
     Attributes:
         pixels: [n, channels, height, width] uint8.
+        shifts: [n_views, n, 2] int16, 0 … 2 max_shift, down and to the right.
+        flips: [n_views, n] bool, mirrored left to right.
         max_shift: pixels by which a view is shifted at most, up, down, left and right.
-        mirrored: whether half of the views are mirrored left to right.
+        mirrored: whether half of the views are mirrored.
         background: pixel value of what a shift brings in.
     """
 
     pixels: Tensor
-    n_views: int
-    seed: int
+    shifts: Tensor
+    flips: Tensor
     max_shift: int
     mirrored: bool
     background: int
+
+    @classmethod
+    def drawn(
+        cls, pixels: Tensor, n_views: int, seed: int, max_shift: int, mirrored: bool, background: int
+    ) -> Views:
+        """Views that are a function of (seed, view, image)."""
+        generator = torch.Generator().manual_seed(seed)
+        shape = (n_views, len(pixels))
+        shifts = torch.randint(2 * max_shift + 1, (*shape, 2), generator=generator, dtype=torch.int16)
+        flips = torch.randint(2, shape, generator=generator).bool() & mirrored
+        return cls(pixels, shifts, flips, max_shift, mirrored, background)
+
+    @property
+    def n_views(self) -> int:
+        return len(self.shifts)
+
+    def of_others(self, pixels: Tensor, seed: int) -> Views:
+        """As many views, drawn in the same way, of other images."""
+        return Views.drawn(pixels, self.n_views, seed, self.max_shift, self.mirrored, self.background)
+
+    def joined(self, more: Views) -> Views:
+        """Of these images and then those of `more`, which has as many views, drawn in the same way."""
+        return replace(
+            self,
+            pixels=torch.cat([self.pixels, more.pixels]),
+            shifts=torch.cat([self.shifts, more.shifts], dim=1),
+            flips=torch.cat([self.flips, more.flips], dim=1),
+        )
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """[n] numbers of views."""
@@ -49,7 +78,7 @@ class Views:
     def batch(self, indices: Tensor, views: Tensor) -> Tensor:
         """Network inputs [n, channels, height, width] of view `views[i]` of image `indices[i]`."""
         side = self.pixels.shape[-1]
-        shift, flip = (drawn[views, indices] for drawn in self._drawn)
+        shift, flip = self.shifts[views, indices], self.flips[views, indices]
         rows = shift[:, :1] + torch.arange(side)
         columns = shift[:, 1:] + torch.where(flip[:, None], torch.arange(side).flip(0), torch.arange(side))
         border = (self.max_shift,) * 4
@@ -57,11 +86,3 @@ class Views:
         image = torch.arange(len(indices))[:, None, None, None]
         channel = torch.arange(self.pixels.shape[1])[None, :, None, None]
         return to_input(padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]])
-
-    @cached_property
-    def _drawn(self) -> tuple[Tensor, Tensor]:
-        """Shifts [n_views, n, 2] int16, 0 … 2 max_shift, and mirrorings [n_views, n] bool."""
-        generator = torch.Generator().manual_seed(self.seed)
-        shape = (self.n_views, len(self.pixels))
-        shifts = torch.randint(2 * self.max_shift + 1, (*shape, 2), generator=generator, dtype=torch.int16)
-        return shifts, torch.randint(2, shape, generator=generator).bool() & self.mirrored

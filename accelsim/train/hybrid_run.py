@@ -87,8 +87,7 @@ class HybridRun:
     @cached_property
     def bank(self) -> Bank:
         """Stages `teacher`, `answers` and, of several teachers, `ensemble`."""
-        views = self.material.views
-        taught = [self._teacher(n) for n in range(self.options.n_teachers)]
+        views, taught = self.material.views, self.taught
         if len(taught) == 1:
             return Bank(views, torch.from_numpy(taught[0][1]))
 
@@ -98,6 +97,11 @@ class HybridRun:
             return Result({"answers": mean.astype(np.float16)}, {"validation_accuracy": accuracy})
 
         return Bank(views, torch.from_numpy(self.stage("ensemble", compute).arrays["answers"]))
+
+    @cached_property
+    def taught(self) -> list[tuple[Any, npt.NDArray[np.float16]]]:
+        """Each teacher and its answers."""
+        return [self._teacher(n) for n in range(self.options.n_teachers)]
 
     def _teacher(self, n: int) -> tuple[Any, npt.NDArray[np.float16]]:
         """Teacher n, from 0 on, and its answers; they differ in their seeds."""
@@ -206,6 +210,8 @@ class HybridRun:
         taught = "labels alone" if options.teacher == "none" else f"{teachers} ({options.teacher}) and labels"
         share = options.chosen.sparsity
         pruned = f", {share:.0%} of its inner layers' weights pruned" if share else ""
+        refit = ", at last with the validation images too (validation accuracies are of before)"
+        taught += refit if options.epochs.refit else ""
         topology_name = options.chosen.topology
         return f"{options.dataset_name} by a student of topology {topology_name}, taught by {taught}{pruned}, int8"
 

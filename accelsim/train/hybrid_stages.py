@@ -57,7 +57,7 @@ class Material:
     ) -> Material:
         found = split.as_hybrid_input()
         how = augmentation
-        views = Views(found.fitted.pixels, n_views, seed, how.max_shift, how.mirrored, how.background)
+        views = Views.drawn(found.fitted.pixels, n_views, seed, how.max_shift, how.mirrored, how.background)
         return cls(found, views, to_input(found.validation.pixels), n_classes, device)
 
     @property
@@ -99,6 +99,10 @@ def pruning_recipe(epochs: int, seed: int) -> Recipe:
 
 def array_recipe(epochs: int, seed: int) -> Recipe:
     return Recipe("array", epochs, seed, 0.05, 500, "muon", weight_decay=0.02, warmup=0.05)
+
+
+def refit_recipe(epochs: int, seed: int) -> Recipe:
+    return replace(pruning_recipe(epochs, seed), name="refit")
 
 
 def int8_recipe(epochs: int, seed: int) -> Recipe:
@@ -188,15 +192,24 @@ def quantised_copy(material: Material, student: Student) -> QuantisedStudent:
 
 
 def fit_softmax(
-    material: Material, student: Any, lessons: Lessons, recipe: Recipe, checkpoint: Path | None = None
+    material: Material,
+    student: Any,
+    lessons: Lessons,
+    recipe: Recipe,
+    checkpoint: Path | None = None,
+    *,
+    validated: bool = True,
 ) -> None:
-    """Fine-tune a (quantised) student on its softmax layer, in place."""
-    _fit(material, student, lessons, recipe, checkpoint=checkpoint)
+    """Fine-tune a (quantised) student on its softmax layer, in place; `validated`: reports have its accuracy on the
+    validation images, which says nothing when it is taught with them."""
+    _fit(material, student, lessons, recipe, validated=validated, checkpoint=checkpoint)
 
 
-def _fit(material: Material, model: Any, lessons: Lessons, recipe: Recipe, **how: Any) -> None:
+def _fit(
+    material: Material, model: Any, lessons: Lessons, recipe: Recipe, *, validated: bool = True, **how: Any
+) -> None:
+    validate = partial(material.accuracy, model) if validated else None
     with progress_bar() as progress, placed(model, material.device):
         fit(
-            model, len(lessons), recipe, lessons.batch_loss(model),
-            validate=partial(material.accuracy, model), progress=progress, **how,
+            model, len(lessons), recipe, lessons.batch_loss(model), validate=validate, progress=progress, **how
         )  # fmt: skip

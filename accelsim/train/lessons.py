@@ -32,6 +32,11 @@ class Lessons:
     distillation: Distillation
     bank: Bank | None = None
 
+    def joined(self, more: Lessons) -> Lessons:
+        """These images and then those of `more`, taught in the same way."""
+        bank = None if self.bank is None or more.bank is None else self.bank.joined(more.bank)
+        return Lessons(self.views.joined(more.views), torch.cat([self.labels, more.labels]), self.distillation, bank)
+
     def __len__(self) -> int:
         return len(self.labels)
 

@@ -26,19 +26,18 @@ def timed(compute: Callable[[Path | None], Result], trained_on: str = "cpu") -> 
     """`compute` of a stage, whose result then has the figures `seconds` (those of attempts that were stopped included)
     and `made_on`.
 
-    A stopped attempt leaves its seconds beside the checkpoint; one that is killed outright leaves none, and is not
-    counted.
+    An attempt leaves its seconds beside the checkpoint; one that is killed outright counts up to its last checkpoint.
     """
 
     def with_seconds(checkpoint: Path | None) -> Result:
         kept = None if checkpoint is None else checkpoint.with_suffix(".seconds")
-        before = _read(kept)
+        before = _seconds_before(kept, checkpoint)
         start = time.monotonic()
+        _write(kept, before, time.time())
         try:
             found = compute(checkpoint)
         except BaseException:
-            if kept is not None:
-                _write(kept, before + time.monotonic() - start)
+            _write(kept, before + time.monotonic() - start)
             raise
         if kept is not None:
             kept.unlink(missing_ok=True)
@@ -48,17 +47,24 @@ def timed(compute: Callable[[Path | None], Result], trained_on: str = "cpu") -> 
     return with_seconds
 
 
-def _read(kept: Path | None) -> float:
+def _seconds_before(kept: Path | None, checkpoint: Path | None) -> float:
+    """Seconds of the attempts so far; of one that was killed until it last wrote its checkpoint."""
+    if kept is None or checkpoint is None:
+        return 0.0
     try:
-        return 0.0 if kept is None else float(kept.read_text())
+        seconds, since = (float(word) for word in kept.read_text().split())
+        return seconds + (max(0.0, checkpoint.stat().st_mtime - since) if since and checkpoint.exists() else 0.0)
     except (OSError, ValueError):
         return 0.0
 
 
-def _write(kept: Path, seconds: float) -> None:
+def _write(kept: Path | None, seconds: float, since: float = 0.0) -> None:
+    """since: time of the clock at which an attempt began that still goes on."""
+    if kept is None:
+        return
     with suppress(OSError):  # what stopped the attempt is the news
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(str(seconds))
+        kept.write_text(f"{seconds} {since}")
 
 
 def hours(stages: Stages) -> float:

@@ -30,7 +30,8 @@ there, and from the manifests of the shipped workloads. It runs nothing."""
 ABOUT_TARGETS = """\
 The test images of a row were read once, when everything had been chosen on the validation images (the last 5,000
 training images of CIFAR-10, the last 10,000 of MNIST). Intervals are 95 % (Wilson) and say what other test images would
-do, not what other seeds would. "Published" is what arXiv 2502.10089 and 2307.07631 report."""
+do, not what other seeds would. A command with `--refit-epochs` trained on with the validation images when all had been
+chosen: its validation figure is of before. "Published" is what arXiv 2502.10089 and 2307.07631 report."""
 
 ABOUT_ABLATIONS = """\
 Each was measured on a reduced setting, which is said with it, so that its command takes an hour or less on two cores:

@@ -135,7 +135,7 @@ def test_it_learns_and_a_stopped_run_continues_where_it_was(torch: Any, tmp_path
     random = torch.Generator().manual_seed(3)
     labels = torch.arange(120) % N_CLASSES
     pixels = torch.randint(0, 60, (120, 1, 32, 32), generator=random) + 18 * labels.reshape(-1, 1, 1, 1)
-    lessons = Lessons(Views(pixels.byte(), 2, 0, 1, False, 0), labels, Distillation(0.0, 1.0))
+    lessons = Lessons(Views.drawn(pixels.byte(), 2, 0, 1, False, 0), labels, Distillation(0.0, 1.0))
 
     def run(checkpoint: Any, stop_after: int, seed: int = 5) -> Any:
         made, _, _ = network(torch, seed=2)

@@ -31,7 +31,7 @@ def pixels(n: int = 20, channels: int = 1, seed: int = 0) -> Any:
 
 def test_a_view_is_a_shift_and_perhaps_a_mirroring() -> None:
     images = pixels(30, channels=3)
-    views = Views(images, n_views=4, seed=7, max_shift=2, mirrored=True, background=9)
+    views = Views.drawn(images, n_views=4, seed=7, max_shift=2, mirrored=True, background=9)
     seen = views.batch(torch.arange(30), torch.full((30,), 2))
     mirrored = 0
     for image, view in zip(images, seen, strict=True):
@@ -46,12 +46,12 @@ def test_a_view_is_a_shift_and_perhaps_a_mirroring() -> None:
 
 def test_views_without_shift_or_mirroring_are_the_images() -> None:
     images = pixels()
-    views = Views(images, n_views=1, seed=0, max_shift=0, mirrored=False, background=0)
+    views = Views.drawn(images, n_views=1, seed=0, max_shift=0, mirrored=False, background=0)
     assert torch.equal(views.batch(torch.arange(20), torch.zeros(20, dtype=torch.long)), to_input(images))
 
 
 def test_the_bank_holds_the_teachers_answers_to_the_same_views() -> None:
-    views = Views(pixels(), n_views=3, seed=0, max_shift=4, mirrored=True, background=128)
+    views = Views.drawn(pixels(), n_views=3, seed=0, max_shift=4, mirrored=True, background=128)
     teacher = Student(topology("paper", 1), 10, seed=0).eval()
     with Progress(disable=True) as progress:
         bank = Bank(views, torch.from_numpy(teach(teacher, views, progress, batch_size=7)))
@@ -119,7 +119,7 @@ def test_pruning_leaves_the_wanted_share() -> None:
 
 def test_pruning_grows_while_training() -> None:
     student = Student(topology("paper", 1), 10, seed=0)
-    views = Views(pixels(40), n_views=2, seed=0, max_shift=4, mirrored=True, background=128)
+    views = Views.drawn(pixels(40), n_views=2, seed=0, max_shift=4, mirrored=True, background=128)
     lessons = Lessons(views, torch.arange(40) % 10, Distillation(0.0, 1.0))
     pruning = Pruning(student, sparsity=0.8, n_steps=20, every=2)
     assert pruning.share(0) == 0
@@ -136,7 +136,7 @@ def test_pruning_grows_while_training() -> None:
 
 
 def test_pruning_that_was_stopped_goes_on(tmp_path: Path) -> None:
-    views = Views(pixels(40), n_views=2, seed=0, max_shift=4, mirrored=True, background=128)
+    views = Views.drawn(pixels(40), n_views=2, seed=0, max_shift=4, mirrored=True, background=128)
     lessons = Lessons(views, torch.arange(40) % 10, Distillation(0.0, 1.0))
     recipe = Recipe("pruned", epochs=4, seed=0, rate=0.01, batch_size=8, optimiser="muon")
 
@@ -178,7 +178,7 @@ def test_an_ensemble_says_the_mean_of_what_its_teachers_say() -> None:
 
 
 def test_the_fast_teacher_whitens_and_learns() -> None:
-    views = Views(pixels(60), n_views=2, seed=0, max_shift=2, mirrored=True, background=128)
+    views = Views.drawn(pixels(60), n_views=2, seed=0, max_shift=2, mirrored=True, background=128)
     labels = (views.pixels.float().mean((1, 2, 3)) > 127.5).long()
     lessons = Lessons(views, labels, Distillation(0.0, 1.0))
     teacher = build_teacher("fast", 1, 10, seed=0)

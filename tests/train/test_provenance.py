@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,34 @@ def test_seconds_of_a_stopped_attempt_count(tmp_path: Path, monkeypatch: pytest.
     again = Stages(tmp_path, {})
     again.run("one", timed(compute))
     assert hours(again) == round(15 / 3600, 3)
+
+
+def test_seconds_of_a_killed_attempt_count_up_to_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed 900 s after its start, 100 s after it last wrote a checkpoint; then 50 s more."""
+    monkeypatch.setattr(provenance, "made_on", lambda trained_on: {"device": trained_on})
+    checkpoint = tmp_path / "student-1.pt"
+
+    class Killed(BaseException):
+        """Nothing of the attempt runs after it."""
+
+    def killed(path: Path | None) -> Result:
+        checkpoint.touch()
+        os.utime(checkpoint, (10_800.0, 10_800.0))
+        left = (tmp_path / "student-1.seconds").read_text()
+        kept.append(left)
+        raise Killed
+
+    kept: list[str] = []
+    monkeypatch.setattr(provenance.time, "time", lambda: 10_000.0)
+    with pytest.raises(Killed):
+        timed(killed)(checkpoint)
+    (tmp_path / "student-1.seconds").write_text(kept[0])  # as a kill leaves it
+    clock = iter([0.0, 50.0])
+    monkeypatch.setattr(provenance.time, "monotonic", lambda: next(clock))
+    assert timed(lambda _: Result())(checkpoint).figures["seconds"] == 850.0
+    assert not list(tmp_path.glob("*.seconds"))
 
 
 @pytest.mark.torch

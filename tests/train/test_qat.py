@@ -115,7 +115,7 @@ def test_fine_tuning_repairs_what_rounding_broke_and_keeps_zeros(torch: Any) -> 
     student = small_student(torch)
     prune(student, 0.6)
     quantised = QuantisedStudent(student, as_integers(torch, pixels))
-    lessons = Lessons(Views(pixels, 2, 0, 1, False, 0), labels, Distillation(0.0, 1.0))
+    lessons = Lessons(Views.drawn(pixels, 2, 0, 1, False, 0), labels, Distillation(0.0, 1.0))
     x, views = lessons.draw(torch.arange(len(labels)), torch.Generator().manual_seed(0))
 
     def loss() -> float:
