@@ -53,14 +53,18 @@ def _write_sections(formatter: Any, entries: Sequence[tuple[Any, tuple[str, str]
                 formatter.write_dl(rows)
 
 
+SEED_MAX = 2**32 - 1
+"""Of a seed: training multiplies it, and its draws take 64 bits."""
+
+
 def ranged(least: float, most: float = inf) -> dict[str, Any]:
     """Of `typer.Option`: a finite number in a range; others are refused with what was got."""
-    need = f"at least {least:g}" if most == inf else f"{least:g} to {most:g}"
+    need = f"at least {least}" if most == inf else f"{least} to {most}"
 
     def within(param: typer.CallbackParam, value: float | None) -> float | None:
         if value is None or (isfinite(value) and least <= value <= most):
             return value
-        raise UsageError(f"{param.opts[0]}: got {value:g}, need {need}")
+        raise UsageError(f"{param.opts[0]}: got {value}, need {need}")
 
     return {"callback": within}
 
@@ -82,8 +86,8 @@ WorkloadFolder = Annotated[
     typer.Argument(help="Workload folder; the shipped default of the chip's kind unless given."),
 ]
 Inputs = Annotated[int | None, typer.Option(help="Inputs to classify [default: 256, or all if fewer].")]
-Chips = Annotated[int, typer.Option(help="Chips in the population.", **ranged(1, 10_000))]
-Seed = Annotated[int, typer.Option(help="Key of every random draw.", **ranged(0))]
+Chips = Annotated[int, typer.Option(help="Chips in the population (1 to 10000).", **ranged(1, 10_000))]
+Seed = Annotated[int, typer.Option(help="Key of every random draw.", **ranged(0, SEED_MAX))]
 Age = Annotated[
     float, typer.Option("--age-s", metavar="T", help="Seconds since the analog memories were written (drift).")
 ]

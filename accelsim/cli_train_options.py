@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from accelsim.cli_options import folder, ranged
+from accelsim.cli_options import SEED_MAX, folder, ranged
 from accelsim.errors import OutputError, UsageError
 from accelsim.process import at_once, cleaning_up
 
@@ -30,7 +30,9 @@ def option(
     section: str, text: str, *names: str, least: float | None = None, most: float = inf, **how: Any
 ) -> Any:
     """An option in a section of the help; a number, with its range."""
-    how |= {} if least is None else ranged(least, most)
+    if least is not None:
+        how |= ranged(least, most)
+        text += "" if most in (inf, SEED_MAX) else f" ({least} to {most})"
     return typer.Option(*names, help=text, rich_help_panel=section, **how)
 
 
@@ -148,7 +150,7 @@ def kept_in(default: str) -> Any:
 
 
 RunDir, SweepRunDir, AblationRunDir = kept_in("OUT"), kept_in("mbi-sweep"), kept_in("ablations")
-TrainSeed = Annotated[int, option(TRAINING, "Key of every random draw.", "--seed", least=0, metavar="N")]
+TrainSeed = Annotated[int, option(TRAINING, "Key of every random draw.", "--seed", least=0, most=SEED_MAX, metavar="N")]
 
 
 def stage_epochs(stage: str, default: int, least: int = 1) -> Any:

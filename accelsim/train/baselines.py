@@ -82,7 +82,7 @@ def train_cosine(options: HybridOptions) -> Path | None:
         figures = {f"validation_accuracy_{rule}": share for rule, share in found.items()}
         return Result(to_arrays([heads[best]]), {"template_rule": best, "validation_accuracy": found[best], **figures})
 
-    chosen = run.stage("cosine", compute)
+    chosen = run.stage("cosine", compute, trains=False)
     if last is not None:
         layers, chosen = last, _refitted_templates(run, last, chosen)
     layers = [*layers[:-1], cosine_layer(chosen.arrays["cosine.weight"], chosen.arrays["cosine.bias"])]
@@ -107,7 +107,7 @@ def _refitted_templates(run: HybridRun, layers: list[IntegerLayer], chosen: Resu
         head = COSINE_RULES[chosen.figures["template_rule"]](features, images.label_bytes)
         return Result(to_arrays([head]), chosen.figures)
 
-    return run.stage("refit-cosine", compute)
+    return run.stage("refit-cosine", compute, trains=False)
 
 
 def accuracy(layers: list[IntegerLayer], images: Images) -> float:
@@ -170,7 +170,7 @@ def _record(
         logits, arrays = run.record(layers, run.test_images(), "recording test images")
         return Result(arrays, {"accuracy": float((logits.argmax(axis=1) == arrays["labels"]).mean())})
 
-    tested = run.stage("test", compute, kind=kind)
+    tested = run.stage("test", compute, trains=False, kind=kind)
     if run.options.out is None:
         return None
     n_inputs = len(tested.arrays["labels"])

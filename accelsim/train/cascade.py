@@ -110,7 +110,7 @@ def train_cascade(
     Args:
         coverage: least share of inputs that the tables answer.
         run_dir: folder where finished stages are kept, so that a stopped run goes on; None keeps nothing.
-        plan: plan.
+        plan: sizes of the trainings.
         command: what the manifest says made it.
 
     Raises:

@@ -28,9 +28,8 @@ CURRICULUM_END = 0.5
 
 @dataclass(frozen=True)
 class Bank:
-    """The teacher's logits [n_views, n, n_classes] float16, of `views`."""
+    """The teacher's logits [n_views, n, n_classes] float16, of numbered views of images."""
 
-    views: Views
     logits: Tensor
 
     def answers(self, indices: Tensor, views: Tensor) -> Tensor:
@@ -39,7 +38,7 @@ class Bank:
 
     def joined(self, more: Bank) -> Bank:
         """Of these images and then those of `more`."""
-        return Bank(self.views.joined(more.views), torch.cat([self.logits, more.logits], dim=1))
+        return Bank(torch.cat([self.logits, more.logits], dim=1))
 
     def difficulty(self, labels: Tensor) -> Tensor:
         """[n] float32: the teacher's cross-entropy on each image, mean over its views."""

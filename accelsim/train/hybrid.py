@@ -59,6 +59,8 @@ def train_hybrid(options: HybridOptions) -> Path | None:
         RangeError, UsageError, SpecError: options that cannot be.
         OutputError: a folder cannot be written.
     """
+    if options.epochs.refit:
+        raise UsageError(f"--refit-epochs: got {options.epochs.refit}, need train softmax or cosine")
     run = HybridRun(options)
     best = options.recipe == "best"
     network = _array(run) if best else None
@@ -73,7 +75,7 @@ def train_hybrid(options: HybridOptions) -> Path | None:
         features, arrays = run.record(layers, run.test_images(), "recording test images")
         return Result(arrays, {"accuracy": templates.accuracy(features, arrays["labels"])})
 
-    tested = run.stage("test", compute)
+    tested = run.stage("test", compute, trains=False)
     if options.out is None:
         return None
     figures = {**integers.figures, **chosen.figures}
@@ -181,7 +183,8 @@ def _choose_templates(run: HybridRun, layers: list[IntegerLayer], integers: Resu
         return Result(made[best].arrays(), {"template_rule": best, "validation_accuracy": found[best], **figures})
 
     # Revision 2: class means are compared with thresholds that are not rounded.
-    return run.stage("templates", compute, candidates=[asdict(one) for one in candidates], revision=2)
+    settings = {"candidates": [asdict(one) for one in candidates], "revision": 2}
+    return run.stage("templates", compute, trains=False, **settings)
 
 
 def _templates_of(arrays: Arrays) -> Templates:

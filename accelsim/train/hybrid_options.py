@@ -147,11 +147,14 @@ class HybridOptions:
         need."""
         paper = "--recipe paper" if self.recipe == "paper" else ""
         several = f"--bits {self.feature_bits}" if self.feature_bits > 1 else ""
+        unheard = self.alpha == 0 and self.teacher != "none" and not self.chosen.curriculum
         untaught = "--teacher none" if self.teacher == "none" else ""
         return [
             ("--noise", paper if self.noise else "", "--recipe best, which trains on the array's answer"),
             ("--dont-care", paper if self.dont_care else "", "--recipe best, which learns the cells"),
             ("--dont-care", several if self.dont_care else "", "--bits 1: wider windows always may"),
+            ("--temperature", "--alpha 0" if self.alpha == 0 and self.temperature != 1 else "", "--alpha above 0"),
+            ("--alpha", "0" if unheard else "", "above 0, a curriculum, or --teacher none"),
             ("--teachers", untaught if self.n_teachers > 1 else "", "a teacher"),
             ("--curriculum", untaught if self.curriculum else "", "a teacher"),
         ]

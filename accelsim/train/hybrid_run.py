@@ -72,9 +72,10 @@ class HybridRun:
         found = load_test(options.dataset, options.data_root, grey=not options.colour, limit=options.limit)
         return found.as_hybrid_input()
 
-    def stage(self, name: str, compute: Any, **settings: Any) -> Result:
-        """`Stages.run`, timed. The device is not among its settings: what it changes are the last digits."""
-        return self.stages.run(name, timed(compute, self.options.device), **settings)
+    def stage(self, name: str, compute: Any, *, trains: bool = True, **settings: Any) -> Result:
+        """`Stages.run`, timed; integer networks (not `trains`) run on the CPU. The device is not among the settings:
+        what it changes are the last digits."""
+        return self.stages.run(name, timed(compute, self.options.device if trains else "cpu"), **settings)
 
     @cached_property
     def lessons(self) -> Lessons:
@@ -87,16 +88,16 @@ class HybridRun:
     @cached_property
     def bank(self) -> Bank:
         """Stages `teacher`, `answers` and, of several teachers, `ensemble`."""
-        views, taught = self.material.views, self.taught
+        taught = self.taught
         if len(taught) == 1:
-            return Bank(views, torch.from_numpy(taught[0][1]))
+            return Bank(torch.from_numpy(taught[0][1]))
 
         def compute(checkpoint: Path | None) -> Result:
             mean = np.mean([answers.astype(np.float32) for _, answers in taught], axis=0)
             accuracy = self.material.accuracy(Ensemble([teacher for teacher, _ in taught]))
             return Result({"answers": mean.astype(np.float16)}, {"validation_accuracy": accuracy})
 
-        return Bank(views, torch.from_numpy(self.stage("ensemble", compute).arrays["answers"]))
+        return Bank(torch.from_numpy(self.stage("ensemble", compute).arrays["answers"]))
 
     @cached_property
     def taught(self) -> list[tuple[Any, npt.NDArray[np.float16]]]:
@@ -140,7 +141,8 @@ class HybridRun:
             return Result(kept(student), {"validation_accuracy": material.accuracy(student)})
 
         taught = {"teacher": options.teacher, "distillation": asdict(lessons.distillation)}
-        settings = {"topology": [asdict(spec) for spec in self.layers], "recipe": asdict(recipe), **taught}
+        layers = [asdict(spec) for spec in self.layers]
+        settings: dict[str, Any] = {"topology": layers, "recipe": asdict(recipe), **taught}
         found = self.stage("student", compute, curriculum=options.chosen.curriculum, **settings)
         if options.chosen.sparsity == 0:
             return student_of(self.layers, N_CLASSES, found.arrays)
@@ -189,6 +191,7 @@ class HybridRun:
             **epochs,
             "training_images": len(self.material.split.fitted),
             "validation_images": len(self.material.split.validation),
+            **({"refit_images": sum(self.material.split.sizes)} if "refit" in done else {}),
             **measured,
             **self._zeros(with_softmax=kind != "hybrid"),
             **{name: value for name, value in figures.items() if name not in (SECONDS, MADE_ON)},
@@ -211,7 +214,7 @@ class HybridRun:
         share = options.chosen.sparsity
         pruned = f", {share:.0%} of its inner layers' weights pruned" if share else ""
         refit = ", at last with the validation images too (validation accuracies are of before)"
-        taught += refit if options.epochs.refit else ""
+        taught += refit if "refit" in self.stages.done else ""
         topology_name = options.chosen.topology
         return f"{options.dataset_name} by a student of topology {topology_name}, taught by {taught}{pruned}, int8"
 

@@ -18,6 +18,8 @@ from accelsim.train.stages import Result, Stages
 SECONDS, MADE_ON = "seconds", "made_on"
 """Figures of a timed stage: how long it took, and the device and versions it was made with."""
 
+NOT_RECORDED = "some stages: not recorded"
+
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "optuna")
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -40,7 +42,8 @@ def timed(compute: Callable[[Path | None], Result], trained_on: str = "cpu") -> 
             _write(kept, before + time.monotonic() - start)
             raise
         if kept is not None:
-            kept.unlink(missing_ok=True)
+            with suppress(OSError):
+                kept.unlink(missing_ok=True)
         seconds = before + time.monotonic() - start
         return replace(found, figures={**found.figures, SECONDS: seconds, MADE_ON: made_on(trained_on)})
 
@@ -84,13 +87,17 @@ def made_on(trained_on: str = "cpu") -> dict[str, str]:
     return {"versions": ", ".join(f"{name} {found[name]}" for name in PACKAGES), "device": device(trained_on)}
 
 
-def made_by(stages: Stages) -> dict[str, str]:
-    """Versions and devices of all stages of a run, also of those that were done before, for a manifest's `training`.
+def made_by(*runs: Stages) -> dict[str, str]:
+    """Versions and devices of all stages of some runs, also of those that were done before, for a manifest's
+    `training`; a stage that says nothing of them is one of `NOT_RECORDED`.
 
     Raises:
         PackageNotFoundError: if something is not installed.
     """
-    known = [result.figures[MADE_ON] for result in stages.done.values() if MADE_ON in result.figures] or [made_on()]
+    silent = {"versions": NOT_RECORDED, "device": NOT_RECORDED}
+    known = [result.figures.get(MADE_ON, silent) for stages in runs for result in stages.done.values()]
+    known.sort(key=lambda one: one is silent)
+    known = known or [made_on()]
     joined = {name: "; ".join(dict.fromkeys(one[name] for one in known)) for name in ("versions", "device")}
     return {"accelsim_version": __version__, **joined}
 

@@ -18,7 +18,7 @@ from accelsim.report.files import require_writable, write_files, write_json, wri
 from accelsim.report.markdown import table
 from accelsim.train.images import Split, load_split
 from accelsim.train.loop import Recipe
-from accelsim.train.provenance import hours, made_on, timed
+from accelsim.train.provenance import hours, made_by, timed
 from accelsim.train.ram import RamConfig, accuracy, ram_recipe, train_ram
 from accelsim.train.stages import Result, Stages
 
@@ -114,8 +114,8 @@ def run_sweep(
     made = {
         "command": command or f"run_sweep(dataset={dataset!r}, epochs={epochs}, seed={seed}, quick={quick})",
         "quick": quick,
-        "hours": round(sum(one.hours for one in found), 3),
-        **made_on(),
+        "hours": round(sum(hours(one.stages) for one in found), 3),
+        **made_by(*(one.stages for one in found)),
     }
     sizes = {"dataset": dataset, "seed": seed, "epochs": epochs, "fitted_images": len(split.fitted)}
     record = {"schema_version": 1, **made, **sizes, "validation_images": len(split.validation), "variants": rows}
@@ -131,10 +131,10 @@ def run_sweep(
 
 @dataclass(frozen=True)
 class Measured:
-    """Validation accuracies of a variant's two networks, and how long both took to train."""
+    """Validation accuracies of a variant's two networks, and the stages that trained them."""
 
     accuracies: dict[str, float]
-    hours: float
+    stages: Stages
 
 
 def measured(split: Split, variant: Variant, run: Path | None, epochs: int, seed: int) -> Measured:
@@ -147,7 +147,7 @@ def measured(split: Split, variant: Variant, run: Path | None, epochs: int, seed
         config = replace(variant.config, hidden_bits=trained_bits)
         recipe = ram_recipe(epochs, seed, f"{_slug(variant)}-{trained_bits or 'full'}")
         figures |= _trained(split, config, stages, recipe)
-    return Measured(figures, hours(stages))
+    return Measured(figures, stages)
 
 
 def _slug(variant: Variant) -> str:

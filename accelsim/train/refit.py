@@ -77,4 +77,4 @@ def _more_lessons(run: HybridRun) -> Lessons:
             return Result({"answers": teach(teacher, views, progress)})
 
     answers = run.stage("more-answers", answer).arrays["answers"]
-    return Lessons(views, unseen.labels, taught.distillation, Bank(views, torch.from_numpy(answers)))
+    return Lessons(views, unseen.labels, taught.distillation, Bank(torch.from_numpy(answers)))

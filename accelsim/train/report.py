@@ -28,16 +28,18 @@ INTRODUCTION = """\
 there, and from the manifests of the shipped workloads. It runs nothing."""
 
 ABOUT_TARGETS = """\
-The test images of a row were read once, when everything had been chosen on the validation images (the last 5,000
-training images of CIFAR-10, the last 10,000 of MNIST). Intervals are 95 % (Wilson) and say what other test images would
+A row is one run, which read the test images once, when everything had been chosen on the validation images (the last
+5,000 training images of CIFAR-10, the last 10,000 of MNIST). Where an earlier run of other settings was read too, its
+figure is under "What did not work". Intervals are 95 % (Wilson) and say what other test images would
 do, not what other seeds would. A command with `--refit-epochs` trained on with the validation images when all had been
 chosen: its validation figure is of before. "Published" is what arXiv 2502.10089 and 2307.07631 report."""
 
 ABOUT_ABLATIONS = """\
-Each was measured on a reduced setting, which is said with it, so that its command takes an hour or less on two cores:
-read them for differences, not for levels. All accuracies here are of validation images, the same ones for each
-variant; no ablation reads a test image. One seed: with its 95 % (Wilson) interval; several: mean ± standard deviation
-over them."""
+Each was measured on a reduced setting, which is said with it, so that its command takes about an hour or less on two
+cores: read them for differences, not for levels. Minutes include stages that ablations share (teacher, student). All
+accuracies here are of validation images, the same ones for each variant; no ablation reads a test image. One seed: with
+its 95 % (Wilson) interval; several: mean ± standard deviation over them (for templates: seeds of k-means, one trained
+student)."""
 
 
 def report(out: Path, root: Path) -> list[Path]:

@@ -17,7 +17,7 @@ DESCRIPTION = (
     "multiply-accumulates and {parameters:,} parameters."
 )
 
-OF_THE_CASCADE = ("seed", "hours", "accelsim_version", "versions", "device")
+OF_THE_CASCADE = ("seed", "accelsim_version", "versions", "device")
 """Of `training`, what holds for its network too."""
 
 

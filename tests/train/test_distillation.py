@@ -54,14 +54,14 @@ def test_the_bank_holds_the_teachers_answers_to_the_same_views() -> None:
     views = Views.drawn(pixels(), n_views=3, seed=0, max_shift=4, mirrored=True, background=128)
     teacher = Student(topology("paper", 1), 10, seed=0).eval()
     with Progress(disable=True) as progress:
-        bank = Bank(views, torch.from_numpy(teach(teacher, views, progress, batch_size=7)))
+        bank = Bank(torch.from_numpy(teach(teacher, views, progress, batch_size=7)))
     indices, numbers = torch.tensor([3, 11]), torch.tensor([2, 0])
     with torch.no_grad():
         expected = teacher(views.batch(indices, numbers))
     assert torch.allclose(bank.answers(indices, numbers), expected, atol=0.05)
     labels = torch.arange(20) % 10
     expected_loss = torch.nn.functional.cross_entropy(bank.logits[0].float()[:1], labels[:1])
-    one = Bank(views, bank.logits[:1])
+    one = Bank(bank.logits[:1])
     assert one.difficulty(labels)[0] == pytest.approx(float(expected_loss), rel=1e-5)
 
 

@@ -164,6 +164,8 @@ def test_absent_images_are_one_line(torch: Any, tmp_path: Path) -> None:
         ({"noise_age_s": -1.0}, RangeError, r"^--noise-age-s: got -1, need at least 0$"),
         ({"noise": SPEC, "recipe": "paper"}, UsageError, r"^--noise: got --recipe paper, need --recipe best"),
         ({"dont_care": True, "feature_bits": 2}, UsageError, r"^--dont-care: got --bits 2, need --bits 1"),
+        ({"alpha": 0.0}, UsageError, r"^--alpha: got 0, need above 0, a curriculum, or --teacher none$"),
+        ({"alpha": 0.0, "temperature": 4.0}, UsageError, r"^--temperature: got --alpha 0, need --alpha above 0$"),
         ({"n_teachers": 0}, RangeError, r"^--teachers: got 0, need at least 1$"),
         ({"n_teachers": 2, "teacher": "none"}, UsageError, r"^--teachers: got --teacher none, need a teacher$"),
         ({"curriculum": True, "teacher": "none"}, UsageError, r"^--curriculum: got --teacher none, need a teacher$"),

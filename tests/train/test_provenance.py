@@ -85,3 +85,7 @@ def test_every_device_that_a_stage_was_made_on_is_named() -> None:
         stages.run(name, lambda _, figures=figures: Result({}, figures))  # type: ignore[misc]
     said = made_by(stages)
     assert (said["versions"], said["device"]) == ("torch 2", "a GPU; 2 CPU cores")
+    older = Stages(None, {})
+    older.run("images", lambda _: Result())
+    said = made_by(older, stages)
+    assert said["device"] == "a GPU; 2 CPU cores; some stages: not recorded"

@@ -16,6 +16,7 @@ pytest.importorskip("torchvision", reason="torchvision is not installed")
 from accelsim.train import ram_sweep  # noqa: E402
 from accelsim.train.ram import RamConfig  # noqa: E402
 from accelsim.train.ram_sweep import VARIANTS, Measured, run_sweep  # noqa: E402
+from accelsim.train.stages import Stages  # noqa: E402
 
 MEASURED = ("full", "one_bit", "two_bits", "trained")
 
@@ -63,6 +64,7 @@ def test_a_stopped_sweep_goes_on(data_root: Path, tmp_path: Path, monkeypatch: p
 def test_epochs_that_are_given_win(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: int | None, quick: bool, epochs: int
 ) -> None:
-    monkeypatch.setattr(ram_sweep, "measured", lambda *settings: Measured(dict.fromkeys(MEASURED, 0.5), 1.0))
+    found = Measured(dict.fromkeys(MEASURED, 0.5), Stages(None, {}))
+    monkeypatch.setattr(ram_sweep, "measured", lambda *settings: found)
     paths = run_sweep(data_root=data_root, out=tmp_path, quick=quick, epochs=given, names=("base",))
     assert json.loads(paths[0].read_text())["epochs"] == epochs

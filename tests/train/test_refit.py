@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from accelsim.errors import UsageError
 from accelsim.workload import load_workload
 
 pytestmark = pytest.mark.torch
@@ -34,8 +35,8 @@ def test_joined_lessons_are_both_after_each_other(torch: Any) -> None:
     how = Distillation(0.9, 1.0)
     answers = torch.arange(3 * 20 * 10).reshape(3, 20, 10).half()
     parts = [
-        Lessons(first, torch.arange(12), how, Bank(first, answers[:, :12])),
-        Lessons(more, torch.arange(12, 20), how, Bank(more, answers[:, 12:])),
+        Lessons(first, torch.arange(12), how, Bank(answers[:, :12])),
+        Lessons(more, torch.arange(12, 20), how, Bank(answers[:, 12:])),
     ]
     joined = parts[0].joined(parts[1])
     assert (len(joined), joined.views.n_views) == (20, 3)
@@ -47,6 +48,8 @@ def test_joined_lessons_are_both_after_each_other(torch: Any) -> None:
     assert torch.equal(joined.bank.answers(indices, views), answers[views, indices].float())
     untaught = replace(parts[0], bank=None).joined(replace(parts[1], bank=None))
     assert untaught.bank is None
+    with pytest.raises(UsageError, match=r"^lessons: got some with a teacher's answers and some without"):
+        parts[0].joined(replace(parts[1], bank=None))
 
 
 @pytest.mark.data
@@ -101,3 +104,85 @@ def test_a_refit_follows_the_choices(
         assert all((after.model[name] == 0).mean() > 0.9 * share for name, share in zeros.items())
     right = after.evaluation["features"].argmax(axis=1) == after.labels
     assert after.manifest.accuracy.measured == right.mean()
+
+
+def options(data_root: Path, run: Path, **given: Any) -> Any:
+    from accelsim.train.hybrid_options import QUICK, HybridOptions
+
+    sizes = {**QUICK, "limit": N_IMAGES, "topology": "paper", "dataset": "mnist", "run_dir": run}
+    epochs = replace(sizes.pop("epochs"), refit=1, **given.pop("epochs", {}))
+    return HybridOptions(data_root, epochs=epochs, **sizes, **given)
+
+
+def stage(run: Path, name: str) -> dict[str, Any]:
+    """Arrays of the only kept stage of this name."""
+    from safetensors.numpy import load_file
+
+    (path,) = (path for path in run.glob(f"{name}-*.safetensors") if path.stem.rpartition("-")[0] == name)
+    return load_file(path)
+
+
+@pytest.mark.data
+def test_what_a_refit_is_made_of(torch: Any, data_root: Path, tmp_path: Path) -> None:
+    """Both teachers answer the validation images; cosine templates are class means of all training images."""
+    from accelsim.train.baselines import COSINE_RULES, train_cosine
+    from accelsim.train.distill import teach
+    from accelsim.train.hybrid_run import HybridRun
+    from accelsim.train.hybrid_stages import integer_input
+    from accelsim.train.integer_network import evaluate
+    from accelsim.train.progress import progress_bar
+    from accelsim.train.quantise import float_layers, from_arrays
+    from accelsim.train.refit import MORE_VIEWS_SEED
+
+    given = options(data_root, tmp_path / "run", n_teachers=2, out=tmp_path / "w", epochs={"int8": 0})
+    train_cosine(given)
+    run = HybridRun(given)
+    split = run.material.split
+    views = run.material.views.of_others(split.validation.pixels, given.seed + MORE_VIEWS_SEED)
+    with progress_bar() as progress:
+        each = [teach(teacher, views, progress).astype(np.float32) for teacher, _ in run.taught]
+    np.testing.assert_allclose(stage(tmp_path / "run", "more-answers")["answers"], sum(each) / 2, atol=0.02)
+    assert np.abs(each[0] - each[1]).max() > 0.1
+
+    made = load_workload(tmp_path / "w")
+    layers = from_arrays(float_layers(run.student), stage(tmp_path / "run", "refit-int8"))
+    pixels = torch.cat([split.fitted.pixels, split.validation.pixels])
+    labels = np.concatenate([split.fitted.label_bytes, split.validation.label_bytes])
+    features, _ = evaluate(layers[:-1], integer_input(replace(split.fitted, pixels=pixels)))
+    rule = made.manifest.training["template_rule"]
+    np.testing.assert_array_equal(made.model["cosine.weight"], COSINE_RULES[rule](features, labels).weight)
+    assert made.manifest.training["refit_images"] == 2 * N_IMAGES
+
+
+@pytest.mark.data
+def test_a_refit_rounds_as_was_chosen(
+    torch: Any, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fine-tuned int8 is fine-tuned anew, by labels alone where nothing else was taught."""
+    from accelsim.train import hybrid, hybrid_stages
+    from accelsim.train.baselines import train_softmax
+
+    seen = []
+    fit = hybrid_stages.fit_softmax
+
+    def watched(material: Any, student: Any, lessons: Any, *args: Any, **more: Any) -> None:
+        seen.append((type(student).__name__, len(lessons), lessons.bank))
+        fit(material, student, lessons, *args, **more)
+
+    def fine_tuned(found: Any) -> Any:
+        return best({"fine_tuned": found["fine_tuned"]})
+
+    best = hybrid._best
+    monkeypatch.setattr(hybrid, "_best", fine_tuned)
+    monkeypatch.setattr(hybrid_stages, "fit_softmax", watched)
+    train_softmax(options(data_root, tmp_path / "run", teacher="none", out=tmp_path / "w"))
+    whole = 2 * N_IMAGES
+    assert seen == [("QuantisedStudent", N_IMAGES, None), ("Student", whole, None), ("QuantisedStudent", whole, None)]
+    assert load_workload(tmp_path / "w").manifest.training["quantisation"] == "fine_tuned"
+
+
+def test_only_baselines_have_a_refit(torch: Any, tmp_path: Path) -> None:
+    from accelsim.train.hybrid import train_hybrid
+
+    with pytest.raises(UsageError, match=r"^--refit-epochs: got 1, need train softmax or cosine$"):
+        train_hybrid(options(tmp_path, tmp_path / "run"))

@@ -48,7 +48,7 @@ def _made(hybrid: HybridBench, training: str, bits: int, per_class: int) -> Row:
         templates, accuracy = hybrid.template_accuracy(options, hybrid.seed)
         return Result({}, {"accuracy": accuracy, "levels": levels_in_use(hybrid.features.unseen, templates)})
 
-    result = hybrid.bench.stage(f"{options.rule}-{bits}-{per_class}", compute)
+    result = hybrid.bench.stage(f"{options.rule}-{bits}-{per_class}", compute, options=asdict(options))
     return _row(hybrid, training, bits, per_class, result)
 
 
@@ -65,7 +65,9 @@ def _learned(hybrid: HybridBench, bits: int, per_class: int, epochs: int) -> Row
         accuracy = templates.accuracy(features, unseen.label_bytes)
         return Result({}, {"accuracy": accuracy, "levels": levels_in_use(features, templates)})
 
-    result = hybrid.bench.stage(f"learned-{bits}-{per_class}", compute, recipe=asdict(recipe))
+    result = hybrid.bench.stage(
+        f"learned-{bits}-{per_class}", compute, recipe=asdict(recipe), acam=asdict(options)
+    )
     return _row(hybrid, LEARNED, bits, per_class, result)
 
 

@@ -12,7 +12,7 @@ from accelsim.report.files import require_writable
 from accelsim.train.ablations import ABLATIONS
 from accelsim.train.ablations.bench import Bench, Found
 from accelsim.train.ablations.record import Record, save
-from accelsim.train.provenance import device, versions
+from accelsim.train.provenance import made_by, versions
 from accelsim.train.stages import Stages
 
 
@@ -57,7 +57,7 @@ def ablate(options: AblateOptions) -> Path:
         sizes=found.sizes,
         quick=options.quick,
         seconds=round(bench.seconds, 1),
-        device=device(),
+        device=made_by(stages)["device"],
         versions=versions(),
         rows=found.rows,
         facts=found.facts,

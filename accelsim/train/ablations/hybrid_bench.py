@@ -104,7 +104,7 @@ class HybridBench:
 
     @cached_property
     def bank(self) -> Bank:
-        return Bank(self.material.views, torch.from_numpy(self.taught.arrays["answers"]))
+        return Bank(torch.from_numpy(self.taught.arrays["answers"]))
 
     def lessons(self, alpha: float = ALPHA, temperature: float = TEMPERATURE) -> Lessons:
         """Of the teacher; with alpha 0 of labels alone."""

@@ -5,6 +5,7 @@ Templates of several clusters depend on where k-means starts: three seeds each.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from accelsim.train.ablations.bench import Bench, Found
@@ -43,7 +44,7 @@ def _row(hybrid: HybridBench, rule: str, per_class: int, seed: int) -> Row:
     def compute(_: Path | None) -> Result:
         return Result({}, {"accuracy": hybrid.template_accuracy(options, seed)[1]})
 
-    figures = hybrid.bench.stage(f"{options.rule}-{per_class}-{seed}", compute).figures
+    figures = hybrid.bench.stage(f"{options.rule}-{per_class}-{seed}", compute, options=asdict(options)).figures
     return {
         "rule": rule,
         "matching": WORDS[MATCHING[options.rule]],

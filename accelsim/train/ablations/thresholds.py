@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from accelsim.train.ablations.bench import Bench, Found
@@ -31,7 +32,7 @@ def _row(hybrid: HybridBench, threshold: str, rule: str) -> Row:
         ones = to_levels(hybrid.features.unseen, templates.thresholds).mean()
         return Result({}, {"accuracy": accuracy, "ones": float(ones)})
 
-    figures = hybrid.bench.stage(f"{threshold}-{options.rule}", compute).figures
+    figures = hybrid.bench.stage(f"{threshold}-{options.rule}", compute, options=asdict(options)).figures
     return {
         "threshold": threshold,
         "rule": rule,
