@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -78,11 +79,14 @@ def test_versions_and_device() -> None:
     assert all(isinstance(value, str) for value in said.values())
 
 
+def _made_on(device: str, checkpoint: Path | None) -> Result:
+    return Result({}, {"made_on": {"versions": "torch 2", "device": device}})
+
+
 def test_every_device_that_a_stage_was_made_on_is_named() -> None:
     stages = Stages(None, {})
     for name, device in (("teacher", "a GPU"), ("answers", "a GPU"), ("student", "2 CPU cores")):
-        figures = {"made_on": {"versions": "torch 2", "device": device}}
-        stages.run(name, lambda _, figures=figures: Result({}, figures))  # type: ignore[misc]
+        stages.run(name, partial(_made_on, device))
     said = made_by(stages)
     assert (said["versions"], said["device"]) == ("torch 2", "a GPU; 2 CPU cores")
     older = Stages(None, {})
