@@ -70,8 +70,8 @@ class RecipeDefaults:
 
 
 RECIPES = {"best": RecipeDefaults("residual", False, 0.0), "paper": RecipeDefaults("paper", True, 0.8)}
-"""The paper's curriculum and its 80 % of zeros; ours has neither (the ablations "distillation" and "pruning" measure what
-they cost)."""
+"""The paper's curriculum and its 80 % of zeros; ours has neither (the ablations "distillation" and "pruning" measure
+what they cost)."""
 
 
 @dataclass(frozen=True)
