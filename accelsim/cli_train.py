@@ -126,7 +126,6 @@ def _baseline(
     teacher_epochs: opt.TeacherEpochs = None,
     pruning_epochs: opt.PruningEpochs = None,
     int8_epochs: opt.Int8Epochs = None,
-    refit_epochs: opt.RefitEpochs = None,
     n_views: opt.Views = None,
     device: opt.Device = "cpu",
     quick: opt.Quick = False,

@@ -167,17 +167,6 @@ StudentEpochs = Annotated[
 ]
 TeacherEpochs, PruningEpochs = stage_epochs("teacher", 16), stage_epochs("pruning", 30)
 ArrayEpochs, Int8Epochs = stage_epochs("array", 30), stage_epochs("int8", 3, least=0)
-RefitEpochs = Annotated[
-    int | None,
-    option(
-        TRAINING,
-        "Passes of the stage refit: when all is chosen, the student is trained on with the validation images too "
-        "[default: 0].",
-        "--refit-epochs",
-        least=0,
-        metavar="N",
-    ),
-]
 
 
 EXTRA = {"torch": "torch", "torchvision": "torchvision", "sklearn": "scikit-learn", "optuna": "optuna"}

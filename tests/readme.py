@@ -127,11 +127,10 @@ def trained_table() -> str:
         if measured is None:
             continue
         low, high = wilson_interval(measured, manifest.dataset.n_inputs)
-        before = " (of before)" if "refit_images" in training else ""
         validation, hours = training.get("validation_accuracy"), training.get("hours")
         cells = (
             f"`{manifest.name}`",
-            ("–" if validation is None else f"{validation:.2%}") + before,
+            "–" if validation is None else f"{validation:.2%}",
             f"{measured:.2%} ({low:.2%} to {high:.2%})",
             "–" if hours is None else f"{hours:.1f}",
             f"`{training['command']}`",

@@ -6,7 +6,7 @@ answers to them can be computed once and kept (`distill.py`): student and teache
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -57,19 +57,6 @@ class Views:
     @property
     def n_views(self) -> int:
         return len(self.shifts)
-
-    def of_others(self, pixels: Tensor, seed: int) -> Views:
-        """As many views, drawn in the same way, of other images."""
-        return Views.drawn(pixels, self.n_views, seed, self.max_shift, self.mirrored, self.background)
-
-    def joined(self, more: Views) -> Views:
-        """Of these images and then those of `more`, which has as many views, drawn in the same way."""
-        return replace(
-            self,
-            pixels=torch.cat([self.pixels, more.pixels]),
-            shifts=torch.cat([self.shifts, more.shifts], dim=1),
-            flips=torch.cat([self.flips, more.flips], dim=1),
-        )
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """[n] numbers of views."""

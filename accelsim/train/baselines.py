@@ -10,8 +10,7 @@
   features and templates; for the features that is a constant a class, which becomes the layer's bias.
 
 Both use the (pruned) softmax student and the `int8` stage of `accelsim train hybrid --recipe paper`, and share its
-stages in the same run folder; on request `refit.py` goes on from there. The test images are read once, by what
-validation chose.
+stages in the same run folder. The test images are read once, by what validation chose.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ from accelsim.train.hybrid_run import HybridRun
 from accelsim.train.images import Images
 from accelsim.train.networks import N_FEATURES
 from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, float_layers, from_arrays, to_arrays
-from accelsim.train.refit import refitted
 from accelsim.train.save import name_of, save_workload
 from accelsim.train.stages import Result
 from accelsim.train.templates import Features, Labels
@@ -57,8 +55,6 @@ def train_softmax(options: HybridOptions) -> Path | None:
     chosen = integers.figures["quantisation"]
     validation = integers.figures[f"validation_accuracy_int8_{chosen}"]
     figures = {**integers.figures, "validation_accuracy": validation}
-    if options.epochs.refit:
-        layers = refitted(run, chosen)
     return _record(run, "softmax", "softmax", f"{run.student_text()}, with its softmax layer.", layers, figures)
 
 
@@ -70,8 +66,6 @@ def train_cosine(options: HybridOptions) -> Path | None:
     """
     run = HybridRun(options)
     layers, integers = _int8(run)
-    # Before the stage `cosine`, so that both baselines share the stages of a refit.
-    last = refitted(run, integers.figures["quantisation"]) if options.epochs.refit else None
     fitted, validation = run.material.split.fitted, run.material.split.validation
 
     def compute(checkpoint: Path | None) -> Result:
@@ -83,8 +77,6 @@ def train_cosine(options: HybridOptions) -> Path | None:
         return Result(to_arrays([heads[best]]), {"template_rule": best, "validation_accuracy": found[best], **figures})
 
     chosen = run.stage("cosine", compute, trains=False)
-    if last is not None:
-        layers, chosen = last, _refitted_templates(run, last, chosen)
     layers = [*layers[:-1], cosine_layer(chosen.arrays["cosine.weight"], chosen.arrays["cosine.bias"])]
     text = (
         f"{run.student_text()}; its softmax layer is replaced by the cosine similarity of the features with one "
@@ -94,20 +86,6 @@ def train_cosine(options: HybridOptions) -> Path | None:
         "multiply-accumulates."
     )
     return _record(run, "cosine", "cosine_class_means", text, layers, {**integers.figures, **chosen.figures})
-
-
-def _refitted_templates(run: HybridRun, layers: list[IntegerLayer], chosen: Result) -> Result:
-    """Stage `refit-cosine`: templates of the refitted layers, by the rule that validation chose for those of before."""
-    split = run.material.split
-
-    def compute(checkpoint: Path | None) -> Result:
-        pixels = torch.cat([split.fitted.pixels, split.validation.pixels])
-        images = Images(pixels, torch.cat([split.fitted.labels, split.validation.labels]))
-        features, _ = evaluate(layers[:-1], steps.integer_input(images), description="features of training images")
-        head = COSINE_RULES[chosen.figures["template_rule"]](features, images.label_bytes)
-        return Result(to_arrays([head]), chosen.figures)
-
-    return run.stage("refit-cosine", compute, trains=False)
 
 
 def accuracy(layers: list[IntegerLayer], images: Images) -> float:

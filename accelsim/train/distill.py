@@ -36,10 +36,6 @@ class Bank:
         """[batch, n_classes] float32."""
         return self.logits[views, indices].float()
 
-    def joined(self, more: Bank) -> Bank:
-        """Of these images and then those of `more`."""
-        return Bank(torch.cat([self.logits, more.logits], dim=1))
-
     def difficulty(self, labels: Tensor) -> Tensor:
         """[n] float32: the teacher's cross-entropy on each image, mean over its views."""
         losses = [nn.functional.cross_entropy(view.float(), labels, reduction="none") for view in self.logits]

@@ -59,8 +59,6 @@ def train_hybrid(options: HybridOptions) -> Path | None:
         RangeError, UsageError, SpecError: options that cannot be.
         OutputError: a folder cannot be written.
     """
-    if options.epochs.refit:
-        raise UsageError(f"--refit-epochs: got {options.epochs.refit}, need train softmax or cosine")
     run = HybridRun(options)
     best = options.recipe == "best"
     network = _array(run) if best else None

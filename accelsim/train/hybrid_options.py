@@ -45,7 +45,6 @@ class Epochs:
         teacher, student: from scratch; pruning: that prunes the student and trains what is left.
         array: on the array's own answer (recipe `best`).
         int8: quantisation-aware fine-tuning; 0 leaves post-training quantisation alone.
-        refit: of the finished softmax student on the validation images too; 0: none.
     """
 
     teacher: int = 16
@@ -53,7 +52,6 @@ class Epochs:
     pruning: int = 30
     array: int = 30
     int8: int = 3
-    refit: int = 0
 
 
 QUICK: dict[str, Any] = {"epochs": Epochs(1, 1, 1, 1, 1), "limit": 300, "n_views": 2}

@@ -191,7 +191,6 @@ class HybridRun:
             **epochs,
             "training_images": len(self.material.split.fitted),
             "validation_images": len(self.material.split.validation),
-            **({"refit_images": sum(self.material.split.sizes)} if "refit" in done else {}),
             **measured,
             **self._zeros(with_softmax=kind != "hybrid"),
             **{name: value for name, value in figures.items() if name not in (SECONDS, MADE_ON)},
@@ -213,8 +212,6 @@ class HybridRun:
         taught = "labels alone" if options.teacher == "none" else f"{teachers} ({options.teacher}) and labels"
         share = options.chosen.sparsity
         pruned = f", {share:.0%} of its inner layers' weights pruned" if share else ""
-        refit = ", at last with the validation images too (validation accuracies are of before)"
-        taught += refit if "refit" in self.stages.done else ""
         topology_name = options.chosen.topology
         return f"{options.dataset_name} by a student of topology {topology_name}, taught by {taught}{pruned}, int8"
 

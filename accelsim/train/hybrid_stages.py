@@ -101,10 +101,6 @@ def array_recipe(epochs: int, seed: int) -> Recipe:
     return Recipe("array", epochs, seed, 0.05, 500, "muon", weight_decay=0.02, warmup=0.05)
 
 
-def refit_recipe(epochs: int, seed: int) -> Recipe:
-    return replace(pruning_recipe(epochs, seed), name="refit")
-
-
 def int8_recipe(epochs: int, seed: int) -> Recipe:
     return Recipe("int8", epochs, seed, 1e-4, 256, "adam", warmup=0.1)
 
@@ -192,24 +188,15 @@ def quantised_copy(material: Material, student: Student) -> QuantisedStudent:
 
 
 def fit_softmax(
-    material: Material,
-    student: Any,
-    lessons: Lessons,
-    recipe: Recipe,
-    checkpoint: Path | None = None,
-    *,
-    validated: bool = True,
+    material: Material, student: Any, lessons: Lessons, recipe: Recipe, checkpoint: Path | None = None
 ) -> None:
-    """Fine-tune a (quantised) student on its softmax layer, in place; `validated`: reports have its accuracy on the
-    validation images, which says nothing when it is taught with them."""
-    _fit(material, student, lessons, recipe, validated=validated, checkpoint=checkpoint)
+    """Fine-tune a (quantised) student on its softmax layer, in place."""
+    _fit(material, student, lessons, recipe, checkpoint=checkpoint)
 
 
-def _fit(
-    material: Material, model: Any, lessons: Lessons, recipe: Recipe, *, validated: bool = True, **how: Any
-) -> None:
-    validate = partial(material.accuracy, model) if validated else None
+def _fit(material: Material, model: Any, lessons: Lessons, recipe: Recipe, **how: Any) -> None:
     with progress_bar() as progress, placed(model, material.device):
         fit(
-            model, len(lessons), recipe, lessons.batch_loss(model), validate=validate, progress=progress, **how
+            model, len(lessons), recipe, lessons.batch_loss(model),
+            validate=partial(material.accuracy, model), progress=progress, **how,
         )  # fmt: skip

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from accelsim.errors import UsageError
 from accelsim.train.augment import Views
 from accelsim.train.distill import Bank, Distillation
 from accelsim.train.loop import BatchLoss
@@ -32,17 +31,6 @@ class Lessons:
     labels: Tensor
     distillation: Distillation
     bank: Bank | None = None
-
-    def joined(self, more: Lessons) -> Lessons:
-        """These images and then those of `more`, taught in the same way.
-
-        Raises:
-            UsageError: if only one of them has a teacher's answers.
-        """
-        if (self.bank is None) != (more.bank is None):
-            raise UsageError("lessons: got some with a teacher's answers and some without, need both alike")
-        bank = None if self.bank is None or more.bank is None else self.bank.joined(more.bank)
-        return Lessons(self.views.joined(more.views), torch.cat([self.labels, more.labels]), self.distillation, bank)
 
     def __len__(self) -> int:
         return len(self.labels)

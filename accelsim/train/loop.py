@@ -145,7 +145,7 @@ def fit(
     recipe: Recipe,
     batch_loss: BatchLoss,
     *,
-    validate: Callable[[], float] | None,
+    validate: Callable[[], float],
     progress: Progress,
     after_step: Callable[[], None] = lambda: None,
     order: Order | None = None,
@@ -155,7 +155,7 @@ def fit(
     """Train `model` in place on batches of the indices 0 … n_examples-1, and leave it in evaluation mode.
 
     Each epoch visits every index once, shuffled, unless `order` says otherwise. The optimisers are those of `recipe`,
-    or `found`, whose rates are then the peaks. Reports have the loss and what `validate` finds (None: the loss alone).
+    or `found`, whose rates are then the peaks.
 
     With `checkpoint`, the state is kept there after each epoch and a stopped run continues from it. An epoch's draws
     belong to (seed, epoch), so a continued run sees what an undisturbed one would have seen. What changes while
@@ -194,8 +194,7 @@ def fit(
         if (epoch + 1) % max(1, recipe.epochs // REPORTS) == 0 or epoch + 1 == recipe.epochs:
             model.eval()
             place = f"{recipe.name}, epoch {epoch + 1}/{recipe.epochs}"
-            found_now = "" if validate is None else f", validation {validate():.4f}"
-            progress.console.print(f"{place}: loss {total / n_examples:.4f}{found_now}")
+            progress.console.print(f"{place}: loss {total / n_examples:.4f}, validation {validate():.4f}")
     model.eval()
 
 

@@ -31,8 +31,7 @@ ABOUT_TARGETS = """\
 A row is one run, which read the test images once, when everything had been chosen on the validation images (the last
 5,000 training images of CIFAR-10, the last 10,000 of MNIST). Where an earlier run of other settings was read too, its
 figure is under "What did not work". Intervals are 95 % (Wilson) and say what other test images would
-do, not what other seeds would. A command with `--refit-epochs` trained on with the validation images when all had been
-chosen: its validation figure is of before. "Published" is what arXiv 2502.10089 and 2307.07631 report."""
+do, not what other seeds would. "Published" is what arXiv 2502.10089 and 2307.07631 report."""
 
 ABOUT_ABLATIONS = """\
 Each was measured on a reduced setting, which is said with it, so that its command takes about an hour or less on two

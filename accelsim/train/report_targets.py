@@ -115,7 +115,6 @@ def _row(target: Target, root: Path) -> list[str]:
     reached = _reached(target, found, training)
     validation = training.get(VALIDATION)
     shown = f"{validation:.2%}" if isinstance(validation, float) else "–"
-    shown += " (of before)" if "refit_images" in training else ""
     command = f"`{training['command']}`" if "command" in training else "–"
     return [target.figure, target.published, goal, shown, text, reached, str(training.get("seed", "–")), command]
 
