@@ -135,6 +135,16 @@ Views = Annotated[
     int | None,
     option(TRAINING, "Random views of each image that are used [default: 16].", "--views", least=1, metavar="N"),
 ]
+MixedViews = Annotated[
+    int,
+    option(
+        TRAINING,
+        "And so many in which each image is mixed with another one (for students; 0: none).",
+        "--mixed-views",
+        least=0,
+        metavar="N",
+    ),
+]
 
 Out = Annotated[Path, typer.Option(parser=folder, metavar="DIR", help="Workload folder to write.")]
 Epochs = Annotated[

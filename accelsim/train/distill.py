@@ -77,7 +77,8 @@ class Distillation:
     label_smoothing: float = 0.0
 
     def loss(self, logits: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
-        """Mean over a batch: logits, teacher [n, n_classes] float32 (no teacher: alpha is 0), labels [n] int64."""
+        """Mean over a batch: logits, teacher [n, n_classes] float32 (no teacher: alpha is 0), labels [n] int64, or the
+        classes' shares [n, n_classes] float32."""
         hard = nn.functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
         if teacher is None or self.alpha == 0:
             return hard

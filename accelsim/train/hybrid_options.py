@@ -92,6 +92,7 @@ class HybridOptions:
         noise: spec file of the chip whose array's noise the best recipe trains with; noise_age_s: after its writing.
         device: where networks are trained: cpu or cuda.
         n_views: random views of each image that the teacher answers and the students see.
+        mixed_views: so many more, in which it is mixed with another image, for students alone.
         limit: only the first images of each split.
         run_dir: where finished stages are kept; None keeps nothing.
         command: what the manifest says made it; None: these options, as Python has them.
@@ -119,6 +120,7 @@ class HybridOptions:
     epochs: Epochs = field(default_factory=Epochs)
     device: Literal["cpu", "cuda"] = "cpu"
     n_views: int = 16
+    mixed_views: int = 0
     seed: int = 0
     limit: int | None = None
     run_dir: Path | None = None
@@ -134,6 +136,8 @@ class HybridOptions:
                 raise RangeError(f"--{name}: got {value:g}, need {low:g} to {high:g}")
         if self.n_teachers < 1:
             raise RangeError(f"--teachers: got {self.n_teachers}, need at least 1")
+        if self.mixed_views < 0:
+            raise RangeError(f"--mixed-views: got {self.mixed_views}, need at least 0")
         if self.noise_age_s < 0:
             raise RangeError(f"--noise-age-s: got {self.noise_age_s:g}, need at least 0")
         for option, given, need in self._pairs():

@@ -6,6 +6,7 @@ stage.
 | `teacher`, `teacher-2`, … | its state |
 | `answers`, `answers-2`, … | its logits for all views of the fitted images (if mirrored, the mean of both) |
 | `ensemble` | several teachers' mean logits |
+| `mixed-answers` | the teachers' (mean) logits for mixed views |
 | `student` | the softmax student's state |
 | `pruned` | the same with its masks |
 
@@ -14,7 +15,7 @@ stage.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ BEFORE = ("teacher", "answers", "ensemble", "student", "pruned", "array")
 """Stages (of several teachers: with a number) whose accuracies stand beside that of what the workload is."""
 TEACHER_SEEDS = 1000
 """Between the seeds of a run's teachers."""
+MIXED_SEED = 500
+"""Added to the run's for its mixed views."""
 
 
 class HybridRun:
@@ -82,8 +85,26 @@ class HybridRun:
         """What students are taught with."""
         options = self.options
         if options.teacher == "none":
-            return self.material.lessons(Distillation(0.0, 1.0))
-        return self.material.lessons(Distillation(options.alpha, options.temperature), self.bank)
+            plain = self.material.lessons(Distillation(0.0, 1.0))
+        else:
+            plain = self.material.lessons(Distillation(options.alpha, options.temperature), self.bank)
+        return self._with_mixtures(plain) if options.mixed_views else plain
+
+    def _with_mixtures(self, plain: Lessons) -> Lessons:
+        """And mixed views; stage `mixed-answers`."""
+        options = self.options
+        mixtures = plain.views.mixtures(options.mixed_views, options.seed + MIXED_SEED)
+        views = plain.views.followed_by(mixtures)
+        if plain.bank is None:
+            return replace(plain, views=views)
+
+        def answer(checkpoint: Path | None) -> Result:
+            teacher = Ensemble([teacher for teacher, _ in self.taught])
+            with progress_bar() as progress, placed(teacher, options.device):
+                return Result({"answers": teach(teacher, mixtures, progress)})
+
+        found = self.stage("mixed-answers", answer, mixed_views=options.mixed_views).arrays["answers"]
+        return replace(plain, views=views, bank=Bank(torch.cat([plain.bank.logits, torch.from_numpy(found)])))
 
     @cached_property
     def bank(self) -> Bank:
@@ -140,7 +161,8 @@ class HybridRun:
             )
             return Result(kept(student), {"validation_accuracy": material.accuracy(student)})
 
-        taught = {"teacher": options.teacher, "distillation": asdict(lessons.distillation)}
+        taught: dict[str, Any] = {"teacher": options.teacher, "distillation": asdict(lessons.distillation)}
+        taught |= {"mixed_views": options.mixed_views} if options.mixed_views else {}
         layers = [asdict(spec) for spec in self.layers]
         settings: dict[str, Any] = {"topology": layers, "recipe": asdict(recipe), **taught}
         found = self.stage("student", compute, curriculum=options.chosen.curriculum, **settings)
@@ -188,6 +210,7 @@ class HybridRun:
             **({} if options.teacher == "none" else taught),
             "sparsity": options.chosen.sparsity,
             "n_views": options.n_views,
+            "mixed_views": options.mixed_views,
             **epochs,
             "training_images": len(self.material.split.fitted),
             "validation_images": len(self.material.split.validation),

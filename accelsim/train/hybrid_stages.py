@@ -129,7 +129,7 @@ def train_student(
     student = Student(layers, material.n_classes, recipe.seed)
     order = None
     if curriculum and lessons.bank is not None:
-        order = Curriculum(lessons.bank.difficulty(lessons.labels), recipe.epochs).order
+        order = Curriculum(lessons.difficulty(), recipe.epochs).order
     _fit(material, student, lessons, recipe, order=order, checkpoint=checkpoint)
     return student
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from accelsim.train.augment import Views
 from accelsim.train.distill import Bank, Distillation
@@ -45,7 +45,23 @@ class Lessons:
         """Mean over the batch that `draw` gave; logits [batch, n_classes] float32."""
         device = logits.device
         answers = None if self.bank is None else self.bank.answers(indices, views).to(device)
-        return self.distillation.loss(logits, self.labels[indices].to(device), answers)
+        return self.distillation.loss(logits, self._targets(indices, views, logits.shape[1]).to(device), answers)
+
+    def difficulty(self) -> Tensor:
+        """[n] float32, of each image as its plain views have it; needs a bank."""
+        assert self.bank is not None, "a curriculum is made from a teacher's answers"
+        return Bank(self.bank.logits[: self.views.n_plain]).difficulty(self.labels)
+
+    def _targets(self, indices: Tensor, views: Tensor, n_classes: int) -> Tensor:
+        """Labels [batch] int64; among mixed views both images' shares [batch, n_classes] float32."""
+        labels = self.labels[indices]
+        which, partners, shares = self.views.mixed(indices, views)
+        if not len(which):
+            return labels
+        targets = nn.functional.one_hot(labels, n_classes).float()
+        others = nn.functional.one_hot(self.labels[partners], n_classes).float()
+        targets[which] = targets[which].lerp(others, shares[:, None])
+        return targets
 
     def batch_loss(self, model: Any) -> BatchLoss:
         """For `loop.fit`: the module `model` gives logits [batch, n_classes]; its convolutions run in bfloat16."""

@@ -50,6 +50,41 @@ def test_views_without_shift_or_mirroring_are_the_images() -> None:
     assert torch.equal(views.batch(torch.arange(20), torch.zeros(20, dtype=torch.long)), to_input(images))
 
 
+def test_a_mixed_view_is_a_mean_of_two_views_and_of_their_labels() -> None:
+    plain = Views.drawn(pixels(), n_views=2, seed=3, max_shift=4, mirrored=True, background=128)
+    mixtures = plain.mixtures(3, seed=5)
+    views = plain.followed_by(mixtures)
+    assert (views.n_views, views.n_plain, mixtures.n_plain) == (5, 2, 0)
+    everyone = torch.arange(20)
+    assert 0 <= float(views.shares.min()) < 0.1 < 0.4 < float(views.shares.max()) <= 0.5
+    assert all(torch.equal(row.sort().values, everyone) for row in views.partners)
+    whole = Views.drawn(pixels(), n_views=3, seed=5, max_shift=4, mirrored=True, background=128)
+    for number in range(3):
+        at = torch.full((20,), number)
+        partners, shares = mixtures.partners[number], mixtures.shares[number]
+        share = shares[:, None, None, None]
+        expected = (1 - share) * whole.batch(everyone, at) + share * whole.batch(partners, at)
+        assert torch.allclose(mixtures.batch(everyone, at), expected, atol=1e-6)
+        assert torch.equal(views.batch(everyone, at + 2), mixtures.batch(everyone, at))
+    assert torch.equal(views.batch(everyone, torch.ones(20).long()), plain.batch(everyone, torch.ones(20).long()))
+
+    labels, logits = everyone % 10, torch.randn(2, 10, generator=torch.Generator().manual_seed(0))
+    losses = -torch.log_softmax(logits, 1)
+    partner, share = int(labels[mixtures.partners[1, 4]]), float(mixtures.shares[1, 4])
+    expected_loss = (1 - share) * losses[0, 4] + share * losses[0, partner] + losses[1, 6]
+    lessons = Lessons(views, labels, Distillation(0.0, 1.0))
+    found = lessons.loss(logits, torch.tensor([4, 16]), torch.tensor([3, 1]))
+    assert float(found) == pytest.approx(float(expected_loss) / 2, rel=1e-5)
+
+
+def test_what_is_difficult_is_seen_in_plain_views() -> None:
+    plain = Views.drawn(pixels(), n_views=2, seed=3, max_shift=4, mirrored=True, background=128)
+    logits = torch.randn(5, 20, 10, generator=torch.Generator().manual_seed(1)).half()
+    labels = torch.arange(20) % 10
+    lessons = Lessons(plain.followed_by(plain.mixtures(3, seed=5)), labels, Distillation(0.9, 1.0), Bank(logits))
+    assert torch.equal(lessons.difficulty(), Bank(logits[:2]).difficulty(labels))
+
+
 def test_the_bank_holds_the_teachers_answers_to_the_same_views() -> None:
     views = Views.drawn(pixels(), n_views=3, seed=0, max_shift=4, mirrored=True, background=128)
     teacher = Student(topology("paper", 1), 10, seed=0).eval()

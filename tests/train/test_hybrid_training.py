@@ -65,7 +65,7 @@ def test_the_best_recipe_and_what_is_kept_of_it(
 
     given = options(
         data_root, out=tmp_path / "w", colour=True, run_dir=tmp_path / "run", noise=SPEC,
-        n_teachers=2, feature_bits=2, templates_per_class=2, topology=None, sparsity=0.8,
+        n_teachers=2, feature_bits=2, templates_per_class=2, topology=None, sparsity=0.8, mixed_views=1,
     )  # fmt: skip
     whole = hybrid_stages.train_array
 
@@ -92,6 +92,7 @@ def test_the_best_recipe_and_what_is_kept_of_it(
     epochs = {name: training[f"epochs_{name}"] for name in ("teacher", "student", "pruning", "array", "int8")}
     assert epochs == dict.fromkeys(epochs, 1)
     assert (training["sparsity"], training["n_views"], training["teachers"]) == (0.8, 2, 2)
+    assert training["mixed_views"] == 1
     assert 0 <= training["validation_accuracy_ensemble"] <= 1
     assert 0 <= training["validation_accuracy_array"] <= 1
     assert any(layer.add for layer in made.cnn.layers)
@@ -166,6 +167,7 @@ def test_absent_images_are_one_line(torch: Any, tmp_path: Path) -> None:
         ({"dont_care": True, "feature_bits": 2}, UsageError, r"^--dont-care: got --bits 2, need --bits 1"),
         ({"alpha": 0.0}, UsageError, r"^--alpha: got 0, need above 0, a curriculum, or --teacher none$"),
         ({"alpha": 0.0, "temperature": 4.0}, UsageError, r"^--temperature: got --alpha 0, need --alpha above 0$"),
+        ({"mixed_views": -1}, RangeError, r"^--mixed-views: got -1, need at least 0$"),
         ({"n_teachers": 0}, RangeError, r"^--teachers: got 0, need at least 1$"),
         ({"n_teachers": 2, "teacher": "none"}, UsageError, r"^--teachers: got --teacher none, need a teacher$"),
         ({"curriculum": True, "teacher": "none"}, UsageError, r"^--curriculum: got --teacher none, need a teacher$"),
