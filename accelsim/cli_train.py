@@ -31,6 +31,7 @@ DAY_S = 86_400.0
 
 IDLE: tuple[tuple[tuple[str, ...], Callable[[HybridOptions], bool], str], ...] = (
     (("alpha", "temperature", "teacher_epochs"), lambda options: options.teacher == "none", "a teacher"),
+    (("temperature",), lambda options: options.alpha == 0, "--alpha above 0"),
     (("array_epochs",), lambda options: options.recipe == "paper", "--recipe best"),
     (("pruning_epochs",), lambda options: options.chosen.sparsity == 0, "--sparsity above 0"),
     (("noise_age_s",), lambda options: options.noise is None, "--noise"),

@@ -130,7 +130,9 @@ DontCare = Annotated[bool, option(METHOD, "Learned binary cells may match both l
 Noise = Annotated[
     Path | None, option(METHOD, "Train with the noise of the ACAM in this spec (recipe best).", metavar="SPEC")
 ]
-NoiseAge = Annotated[float, option(METHOD, "Seconds after its templates were written.", "--noise-age-s", metavar="T")]
+NoiseAge = Annotated[
+    float, option(METHOD, "Seconds after its templates were written.", "--noise-age-s", least=0, metavar="T")
+]
 Views = Annotated[
     int | None,
     option(TRAINING, "Random views of each image that are used [default: 16].", "--views", least=1, metavar="N"),
@@ -139,7 +141,7 @@ MixedViews = Annotated[
     int,
     option(
         TRAINING,
-        "And so many in which each image is mixed with another one (for students; 0: none).",
+        "And so many in which each image is mixed with another one, for students [default: 0].",
         "--mixed-views",
         least=0,
         metavar="N",

@@ -3,9 +3,9 @@
 A view is a shift and perhaps a mirroring of each image, drawn from (seed, view). Views are numbered so that a teacher's
 answers to them can be computed once and kept (`distill.py`): student and teacher then see the very same pixels.
 
-A mixed view is a weighted mean of two images (mixup, arXiv 1710.09412). A teacher that has learned its training images
-by heart answers them as their labels do; what it thinks of mixtures, which it has not seen, says more (arXiv
-2106.05237).
+A mixed view is a weighted mean of two views, as in mixup (arXiv 1710.09412; its shares are drawn from a beta
+distribution, ours evenly: assumed). Students that match a teacher on such mixtures, which it has not been trained on,
+are what arXiv 2106.05237 recommends for distillation.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Views:
         max_shift: pixels by which a view is shifted at most, up, down, left and right.
         mirrored: whether half of the views are mirrored.
         background: pixel value of what a shift brings in.
-        partners: [n_mixed, n] int64, the other image in the last n_mixed views.
+        partners: [n_mixed, n] int64, the other image in the last n_mixed views (seldom the same one), moved and
+            mirrored as it is itself in that view.
         shares: [n_mixed, n] float32, its share, 0 … 1/2.
     """
 
@@ -67,7 +68,7 @@ class Views:
         return cls(pixels, shifts, flips, max_shift, mirrored, background, none.long(), none)
 
     def mixtures(self, n_views: int, seed: int) -> Views:
-        """Mixed views alone, otherwise drawn in the same way."""
+        """Mixed views alone: a function of (seed, view, image), shifts and mirrorings drawn as those of these views."""
         drawn = Views.drawn(self.pixels, n_views, seed, self.max_shift, self.mirrored, self.background)
         generator = torch.Generator().manual_seed(seed + PARTNERS_SEED)
         n = len(self.pixels)
@@ -76,6 +77,7 @@ class Views:
 
     def followed_by(self, mixtures: Views) -> Views:
         """These views, none of them mixed, and then `mixtures` of the same images."""
+        assert not len(self.partners), "mixed views come last"
         shifts, flips = torch.cat([self.shifts, mixtures.shifts]), torch.cat([self.flips, mixtures.flips])
         return replace(mixtures, shifts=shifts, flips=flips)
 

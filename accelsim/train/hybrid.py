@@ -124,7 +124,7 @@ def _int8_array(run: HybridRun, network: AcamNetwork) -> Result:
             found["fine_tuned"] = _answering(run, layers, tuned.templates(layers[-1].scale))
         return _best(found)
 
-    return run.stage("int8", compute, recipe=asdict(recipe))
+    return run.stage("int8", compute, trains=options.epochs.int8 > 0, recipe=asdict(recipe))
 
 
 def _answering(run: HybridRun, layers: list[IntegerLayer], templates: Templates) -> tuple[float, Arrays]:
@@ -153,7 +153,7 @@ def int8_softmax(run: HybridRun, student: Student) -> Result:
             found["fine_tuned"] = answering(quantised.integer_layers())
         return _best(found)
 
-    return run.stage("int8", compute, recipe=asdict(recipe))
+    return run.stage("int8", compute, trains=options.epochs.int8 > 0, recipe=asdict(recipe))
 
 
 def _best(found: dict[str, tuple[float, Arrays]]) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,13 +134,13 @@ class HybridOptions:
         for name, (low, high) in LIMITS.items():
             value = self.chosen.sparsity if name == "sparsity" else getattr(self, name)
             if not low <= value <= high:
-                raise RangeError(f"--{name}: got {value:g}, need {low:g} to {high:g}")
+                raise RangeError(f"--{name}: got {value}, need {low:g} to {high:g}")
         if self.n_teachers < 1:
             raise RangeError(f"--teachers: got {self.n_teachers}, need at least 1")
         if self.mixed_views < 0:
             raise RangeError(f"--mixed-views: got {self.mixed_views}, need at least 0")
-        if self.noise_age_s < 0:
-            raise RangeError(f"--noise-age-s: got {self.noise_age_s:g}, need at least 0")
+        if not 0 <= self.noise_age_s < inf:
+            raise RangeError(f"--noise-age-s: got {self.noise_age_s}, need at least 0, and finite")
         for option, given, need in self._pairs():
             if given:
                 raise UsageError(f"{option}: got {given}, need {need}")
@@ -150,14 +151,17 @@ class HybridOptions:
         need."""
         paper = "--recipe paper" if self.recipe == "paper" else ""
         several = f"--bits {self.feature_bits}" if self.feature_bits > 1 else ""
-        unheard = self.alpha == 0 and self.teacher != "none" and not self.chosen.curriculum
+        unweighted = self.alpha == 0 and self.teacher != "none"
+        unheard = unweighted and not self.chosen.curriculum
+        eased = self.mixed_views and self.teacher != "none" and self.chosen.curriculum
         untaught = "--teacher none" if self.teacher == "none" else ""
         return [
             ("--noise", paper if self.noise else "", "--recipe best, which trains on the array's answer"),
             ("--dont-care", paper if self.dont_care else "", "--recipe best, which learns the cells"),
             ("--dont-care", several if self.dont_care else "", "--bits 1: wider windows always may"),
-            ("--temperature", "--alpha 0" if self.alpha == 0 and self.temperature != 1 else "", "--alpha above 0"),
+            ("--temperature", "--alpha 0" if unweighted and self.temperature != 1 else "", "--alpha above 0"),
             ("--alpha", "0" if unheard else "", "above 0, a curriculum, or --teacher none"),
+            ("--mixed-views", "--curriculum" if eased else "", "--no-curriculum: mixtures are of any images"),
             ("--teachers", untaught if self.n_teachers > 1 else "", "a teacher"),
             ("--curriculum", untaught if self.curriculum else "", "a teacher"),
         ]

@@ -118,7 +118,7 @@ class HybridRun:
             accuracy = self.material.accuracy(Ensemble([teacher for teacher, _ in taught]))
             return Result({"answers": mean.astype(np.float16)}, {"validation_accuracy": accuracy})
 
-        return Bank(torch.from_numpy(self.stage("ensemble", compute).arrays["answers"]))
+        return Bank(torch.from_numpy(self.stage("ensemble", compute, trains=False).arrays["answers"]))
 
     @cached_property
     def taught(self) -> list[tuple[Any, npt.NDArray[np.float16]]]:
@@ -233,6 +233,7 @@ class HybridRun:
         options = self.options
         teachers = f"{options.n_teachers} teachers" if options.n_teachers > 1 else "a teacher"
         taught = "labels alone" if options.teacher == "none" else f"{teachers} ({options.teacher}) and labels"
+        taught += ", also on mixtures of two images" if options.mixed_views else ""
         share = options.chosen.sparsity
         pruned = f", {share:.0%} of its inner layers' weights pruned" if share else ""
         topology_name = options.chosen.topology

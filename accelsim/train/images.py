@@ -71,10 +71,6 @@ class Split:
     validation: Images
 
     @property
-    def sizes(self) -> tuple[int, int]:
-        return len(self.fitted), len(self.validation)
-
-    @property
     def digest(self) -> str:
         """Of pixels and labels: stages of a run that saw other images are not taken over."""
         found = hashlib.sha256()

@@ -29,8 +29,8 @@ there, and from the manifests of the shipped workloads. It runs nothing."""
 
 ABOUT_TARGETS = """\
 A row is one run, which read the test images once, when everything had been chosen on the validation images (the last
-5,000 training images of CIFAR-10, the last 10,000 of MNIST). Where an earlier run of other settings was read too, its
-figure is under "What did not work". Intervals are 95 % (Wilson) and say what other test images would
+5,000 training images of CIFAR-10, the last 10,000 of MNIST). Where runs of other settings were read too, before or
+after, their figures are under "What did not work". Intervals are 95 % (Wilson) and say what other test images would
 do, not what other seeds would. "Published" is what arXiv 2502.10089 and 2307.07631 report."""
 
 ABOUT_ABLATIONS = """\
@@ -118,7 +118,7 @@ def _setting(record: Record) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     lines = [
         f"{record.dataset}; {sizes}; seed{'s' if len(record.seeds) > 1 else ''} {seeds}.",
-        f"`{record.command}`: {record.seconds / 60:,.1f} minutes on {record.device} ({versions}).",
+        f"`{record.command}`: {record.seconds / 60:,.1f} minutes on {record.device}; written with {versions}.",
     ]
     if record.quick:
         lines.append("**Made with --quick: it shows that the stages run, and its figures say nothing.**")

@@ -107,6 +107,35 @@ def test_the_best_recipe_and_what_is_kept_of_it(
 
 
 @pytest.mark.data
+def test_students_learn_what_teachers_say_of_mixtures(torch: Any, data_root: Path, tmp_path: Path) -> None:
+    from accelsim.train.hybrid_run import HybridRun
+    from accelsim.train.teachers import Ensemble
+
+    def run(**given: Any) -> Any:
+        return HybridRun(options(data_root, run_dir=tmp_path / "run", n_views=1, **given))
+
+    mixed = run(mixed_views=2, n_teachers=2)
+    lessons, plain = mixed.lessons, run(n_teachers=2).lessons
+    assert (lessons.views.n_plain, lessons.views.n_views) == (1, 3)
+    assert torch.equal(lessons.bank.logits[:1], plain.bank.logits)
+    images = torch.arange(N_IMAGES)
+    teachers = Ensemble([teacher for teacher, _ in mixed.taught]).eval()
+    for view in (1, 2):
+        at = torch.full_like(images, view)
+        with torch.no_grad():
+            expected = teachers(lessons.views.batch(images, at))
+        assert torch.allclose(lessons.bank.answers(images, at), expected, atol=0.05)
+        assert not torch.allclose(lessons.bank.answers(images, at), plain.bank.logits[0].float(), atol=0.05)
+
+    for given in ({"n_teachers": 2}, {"teacher": "none"}):
+        for views in (0, 2):
+            _ = run(mixed_views=views, **given).student
+    names = {path.name.rpartition("-")[0] for path in (tmp_path / "run").glob("*.safetensors")}
+    assert names == {"teacher", "answers", "teacher-2", "answers-2", "ensemble", "mixed-answers", "student"}
+    assert len(list((tmp_path / "run").glob("student-*.safetensors"))) == 4
+
+
+@pytest.mark.data
 def test_the_papers_recipe_and_its_baselines_share_stages(
     torch: Any, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,16 +186,19 @@ def test_absent_images_are_one_line(torch: Any, tmp_path: Path) -> None:
     [
         ({"dataset": "svhn"}, RangeError, r'^--dataset: got "svhn", need one of mnist, '),
         ({"alpha": 1.5}, RangeError, r"^--alpha: got 1\.5, need 0 to 1$"),
-        ({"sparsity": 1.0}, RangeError, r"^--sparsity: got 1, need 0 to 0\.99$"),
+        ({"sparsity": 1.0}, RangeError, r"^--sparsity: got 1.0, need 0 to 0\.99$"),
         ({"feature_bits": 5}, RangeError, r"^feature_levels: got 32, need 2 to 16$"),
         ({"rule": "mode"}, RangeError, r'^template rule: got "mode", need one of majority, '),
         ({"threshold": "foo"}, RangeError, r'^threshold: got "foo", need one of mean, median, percentile:p, '),
         ({"threshold": "median", "feature_bits": 2}, RangeError, r'^threshold: got "median" for 2 bits, need '),
-        ({"noise_age_s": -1.0}, RangeError, r"^--noise-age-s: got -1, need at least 0$"),
+        ({"noise_age_s": -1.0}, RangeError, r"^--noise-age-s: got -1.0, need at least 0, and finite$"),
         ({"noise": SPEC, "recipe": "paper"}, UsageError, r"^--noise: got --recipe paper, need --recipe best"),
         ({"dont_care": True, "feature_bits": 2}, UsageError, r"^--dont-care: got --bits 2, need --bits 1"),
         ({"alpha": 0.0}, UsageError, r"^--alpha: got 0, need above 0, a curriculum, or --teacher none$"),
         ({"alpha": 0.0, "temperature": 4.0}, UsageError, r"^--temperature: got --alpha 0, need --alpha above 0$"),
+        ({"mixed_views": 1, "curriculum": True}, UsageError, r"^--mixed-views: got --curriculum, need --no-"),
+        ({"noise_age_s": float("nan")}, RangeError, r"^--noise-age-s: got nan, need at least 0, and finite$"),
+        ({"alpha": 1.0000001}, RangeError, r"^--alpha: got 1\.0000001, need 0 to 1$"),
         ({"mixed_views": -1}, RangeError, r"^--mixed-views: got -1, need at least 0$"),
         ({"n_teachers": 0}, RangeError, r"^--teachers: got 0, need at least 1$"),
         ({"n_teachers": 2, "teacher": "none"}, UsageError, r"^--teachers: got --teacher none, need a teacher$"),
