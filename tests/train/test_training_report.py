@@ -111,7 +111,7 @@ def test_the_page_says_how_each_was_measured() -> None:
     section = page.split("### ")[1 + list(ABLATIONS).index("table-rows")]
     assert section.startswith(f"{made.ablation.title}\n\n{made.ablation.question}\n\n")
     assert "MNIST; fitted images 10,000, validation images 5,000, epochs 3; seed 0." in section
-    assert "`accelsim train ablate table-rows --seed 0`: 1.5 minutes on a CPU (torch 9.9)." in section
+    assert "`accelsim train ablate table-rows --seed 0`: 1.5 minutes on a CPU; written with torch 9.9." in section
     assert "- teacher validation accuracy: 91.23%\n- trials: 12" in section
     assert "](training/table-rows.svg)" in section
     assert "](training/table-rows-histogram.svg)" in section
