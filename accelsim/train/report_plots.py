@@ -130,6 +130,7 @@ def _histogram(axes: Any, record: Record) -> None:
     names = [f"{100 * low:g} to {100 * high:g} %" for low, high in pairwise(edges)] + [f"above {100 * edges[-1]:g} %"]
     heights = percent_of([*shares, max(0.0, 1.0 - sum(shares))])
     bars = axes.bar(names, heights, color=COLOURS[0], zorder=2)
+    axes.tick_params("x", labelsize="small")  # seven names side by side
     axes.bar_label(bars, fmt="%.1f", fontsize=8)
     axes.grid(axis="x", visible=False)
     axes.set_xlabel(record.ablation.histogram)
