@@ -110,7 +110,7 @@ def teacher(
 @train_app.command("paper-hybrid", rich_help_panel=GENERATED)
 def paper_hybrid(out: opt.Out, seed: Seed = 0) -> None:
     """A workload of the hybrid paper's geometry."""
-    from accelsim.train.paper import generate_paper_hybrid
+    from accelsim.train.generated_hybrid import generate_paper_hybrid
 
     with opt.writing(out):
         generate_paper_hybrid(out, seed)
@@ -119,7 +119,7 @@ def paper_hybrid(out: opt.Out, seed: Seed = 0) -> None:
 @train_app.command("paper-mbi", rich_help_panel=GENERATED)
 def paper_mbi(out: opt.Out, seed: Seed = 0) -> None:
     """A workload of the MBI paper's geometry."""
-    from accelsim.train.paper import generate_paper_mbi
+    from accelsim.train.generated_mbi import generate_paper_mbi
 
     with opt.writing(out):
         generate_paper_mbi(out, seed)

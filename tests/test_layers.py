@@ -17,7 +17,7 @@ LAYERS = {
     **dict.fromkeys(("component", "clock", "rng", "yamlfile", "faults", "arrivals", "timing", "template"), 1),
     **dict.fromkeys(("cacti", "leakage"), 1),
     **dict.fromkeys(("charge_row", "acam_window", "rram", "sum_line"), 1),
-    **dict.fromkeys(("acam_cells", "comparator"), 1),
+    **dict.fromkeys(("acam_cells", "acam_rows", "comparator"), 1),
     **dict.fromkeys(("key_layout", "array_cells"), 1),
     **dict.fromkeys(("components", "spice", "mapping"), 2),
     **dict.fromkeys(("constants", "ideal", "spec_read_out"), 3),

@@ -38,19 +38,19 @@ moves a device (a search voltage beyond `disturb_limit_v` is refused), endurance
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from dataclasses import replace
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from accelsim.acam_cells import Cells, aged_cells, read, require_reach
+from accelsim.acam_cells import aged_cells, require_reach
+from accelsim.acam_rows import Levels, Templates, as_levels, fitting
 from accelsim.acam_window import AcamWindow
 from accelsim.charge_row import (
     COUNT_BITS,
     ChargeRow,
-    RowErrors,
     converted,
     draw_errors,
     segment_errors,
@@ -78,10 +78,7 @@ from accelsim.rng import Draws
 from accelsim.rram import RramDevice
 from accelsim.units import exact
 
-Levels = npt.NDArray[np.integer[Any]]
-
 MAX_CELLS = 10**8
-MAX_LEVEL = 255
 DEVICES_PER_CELL = {"6T4R": 4, "3T1R": 1, "9T4R": 4}
 
 
@@ -153,24 +150,6 @@ class AcamArraySpec(ServedSpec):
         return self
 
 
-@dataclass(frozen=True)
-class Templates:
-    """What the used rows hold.
-
-    Attributes:
-        low, high: first and last matching level, uint8 `[n_rows_used, n_features]`.
-        n_levels: levels that a feature can have.
-        cells: what the devices of one chip have made of low and high, None where they are ideal.
-        errors: deviations of the rows, None where they are ideal.
-    """
-
-    low: npt.NDArray[np.uint8]
-    high: npt.NDArray[np.uint8]
-    n_levels: int = MAX_LEVEL + 1
-    cells: Cells | None = None
-    errors: RowErrors | None = None
-
-
 class Found(NamedTuple):
     """What a search answers.
 
@@ -189,17 +168,6 @@ def _search_latency(spec: AcamArraySpec) -> Delay:
     return Delay(ns=wake_ns(spec) + exact(spec.search_ns) + exact(spec.combine_ns))
 
 
-def _as_levels(values: Levels, what: str, highest: int = MAX_LEVEL) -> npt.NDArray[np.uint8]:
-    """`values` as uint8; RangeError unless they are a matrix of integers 0 … `highest`."""
-    if values.ndim != 2 or not np.issubdtype(values.dtype, np.integer):
-        raise RangeError(
-            f"acam_array: {what}: got {values.dtype} of shape {values.shape}, need a matrix of integers"
-        )
-    if values.min(initial=0) < 0 or values.max(initial=0) > highest:
-        raise RangeError(f"acam_array: {what}: got {values.min()} to {values.max()}, need 0 to {highest}")
-    return values.astype(np.uint8)
-
-
 def program(spec: AcamArraySpec, stored: tuple[Levels, Levels], draws: Draws) -> Programmed:
     """Write the templates, device after device, into the first rows and columns of the array.
 
@@ -215,24 +183,10 @@ def program(spec: AcamArraySpec, stored: tuple[Levels, Levels], draws: Draws) ->
     Raises:
         RangeError: if the templates do not fit the array, there are none, or a `low` exceeds its `high`.
     """
-    low, high = _as_levels(stored[0], "template_low"), _as_levels(stored[1], "template_high")
-    if low.shape != high.shape:
-        raise RangeError(f"acam_array: got bounds of shapes {low.shape} and {high.shape}, need equal shapes")
-    rows, features = low.shape
-    if not 1 <= rows <= spec.n_rows:
-        raise RangeError(f"acam_array: got {rows} templates, need 1 to {spec.n_rows} (n_rows)")
-    if not 1 <= features <= spec.row_cells:
-        raise RangeError(
-            f"acam_array: got {features} features, need 1 to {spec.row_cells} (n_segments x segment_cells)"
-        )
-    if (low > high).any():
-        row, feature = (int(i) for i in np.argwhere(low > high)[0])
-        raise RangeError(
-            f"acam_array: row {row}, feature {feature}: "
-            f"got low {low[row, feature]} and high {high[row, feature]}, need low <= high"
-        )
+    templates = fitting(stored, spec.n_rows, spec.row_cells)
+    rows = len(templates.low)
     pulses = rows * spec.row_cells * DEVICES_PER_CELL[spec.cell] * spec.pulses_per_device
-    return Programmed(Templates(low, high), {"pulse": pulses}, ((pulses, exact(spec.pulse_ns)),))
+    return Programmed(templates, {"pulse": pulses}, ((pulses, exact(spec.pulse_ns)),))
 
 
 def aged(spec: AcamArraySpec, state: Templates, n_levels: int, age_s: float, draws: Draws) -> Templates:
@@ -251,7 +205,7 @@ def aged(spec: AcamArraySpec, state: Templates, n_levels: int, age_s: float, dra
         n_rows, n_features = state.low.shape
         errors = draw_errors(spec.row, n_rows, spec.n_segments, spec.segment_cells, n_features, draws)
         state = replace(state, errors=errors)
-    _as_levels(state.high, "template_high", n_levels - 1)
+    as_levels(state.high, "template_high", n_levels - 1)
     state = replace(state, n_levels=n_levels)
     if spec.device is None or spec.window is None:
         return state
@@ -268,13 +222,6 @@ def comparator_volts_per_count(spec: AcamArraySpec) -> float | None:
         return None
     one = volts_per_count(spec.row, spec.segment_cells)
     return one / spec.n_segments if spec.combine == "charge_share" else one
-
-
-def _hits(state: Templates, row: int, levels: npt.NDArray[np.uint8], draws: Draws) -> npt.NDArray[np.bool_]:
-    """Which cells of a row match, `[n_inputs, n_features]`."""
-    if state.cells:
-        return read(state.cells, row, levels, draws)
-    return np.asarray((levels >= state.low[row]) & (levels <= state.high[row]))
 
 
 def _row(
@@ -304,13 +251,13 @@ def search(spec: AcamArraySpec, state: Templates, x: Levels, draws: Draws) -> Op
     Raises:
         RangeError: if x does not have the stored number of features, or leaves the range of levels.
     """
-    levels = _as_levels(x, "levels", state.n_levels - 1)
+    levels = as_levels(x, "levels", state.n_levels - 1)
     n_rows, n_features = state.low.shape
     if levels.shape[1] != n_features:
         raise RangeError(f"acam_array: got {levels.shape[1]} features, need {n_features}, as stored")
     n = len(levels)
     # A row at a time: all rows at once would need n_inputs x n_rows x n_features of memory.
-    rows = [_row(spec, state, row, _hits(state, row, levels, draws)) for row in range(n_rows)]
+    rows = [_row(spec, state, row, state.hits(row, levels, draws)) for row in range(n_rows)]
     counts, error, saturated = (np.stack(parts, axis=1) for parts in zip(*rows, strict=True))
     matched = counts.sum(axis=1) + n_rows * (spec.row_cells - n_features)
     activity = {

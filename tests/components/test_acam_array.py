@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from accelsim.components.acam_array import ACAM_ARRAY, AcamArraySpec, Templates, program, search
+from accelsim.acam_rows import Templates
+from accelsim.components.acam_array import ACAM_ARRAY, AcamArraySpec, program, search
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
 

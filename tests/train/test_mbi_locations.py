@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from accelsim.errors import InvariantError
+from accelsim.train.generated_mbi import paper_geometry
 from accelsim.train.mbi_tables import Geometry, Patch, centres, levels_at, patch_levels, walk, walk_images
-from accelsim.train.paper import paper_geometry
 from accelsim.train.save import save_workload
 from accelsim.workload import load_workload
 from tests.workload import builders

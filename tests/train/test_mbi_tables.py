@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from accelsim.train.generated_mbi import paper_geometry
 from accelsim.train.mbi_tables import Geometry, Patch, level_bits, pack, patch_levels, search, unpack, walk
-from accelsim.train.paper import paper_geometry
 
 SMALL = dataclasses.replace(
     paper_geometry(),

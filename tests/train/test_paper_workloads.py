@@ -10,7 +10,8 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
-from accelsim.train.paper import generate_paper_hybrid, generate_paper_mbi
+from accelsim.train.generated_hybrid import generate_paper_hybrid
+from accelsim.train.generated_mbi import generate_paper_mbi
 
 WORKLOADS = Path(__file__).parents[2] / "workloads"
 FILES = ("manifest.yaml", "model.safetensors", "eval.safetensors")

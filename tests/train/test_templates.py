@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from accelsim import acam_rows
 from accelsim.components import acam_array, binariser
 from accelsim.errors import RangeError
 from accelsim.rng import Draws
@@ -113,7 +114,7 @@ def test_the_array_counts_the_same_cells(rule: str, bits: int, sample: tuple[Any
     made = make_templates(features, labels, options, 3, seed=1)
     assert made.manifest(3) == {"n_features": 7, "n_rows": 6, "n_classes": 3, "feature_levels": 2**bits}
     levels = binariser.binarise(_binariser(), made.thresholds, features, DRAWS).y
-    found = acam_array.search(_array(), acam_array.Templates(made.low, made.high, made.n_levels), levels, DRAWS).y
+    found = acam_array.search(_array(), acam_rows.Templates(made.low, made.high, made.n_levels), levels, DRAWS).y
     np.testing.assert_array_equal(found.counts, made.counts(features))
     first = [int(np.flatnonzero(row == row.max())[0]) for row in found.counts]
     np.testing.assert_array_equal(made.classes(features), made.row_class[first])
