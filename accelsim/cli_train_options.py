@@ -172,7 +172,7 @@ def stage_epochs(stage: str, default: int, least: int = 1) -> Any:
 
 
 Device = Annotated[
-    Literal["cpu", "cuda"], option(TRAINING, "Where networks are trained; with cuda figures differ in the last digits.")
+    Literal["cpu", "cuda"], option(TRAINING, "Where networks are trained; their figures differ.")
 ]
 StudentEpochs = Annotated[
     int | None, option(TRAINING, "Passes of the stage student [default: 120].", "--epochs", least=1, metavar="N")
@@ -199,7 +199,15 @@ def needs_extra() -> Iterator[None]:
 
 @contextmanager
 def working(run_dir: Path | None) -> Iterator[None]:
-    """An interrupt says that the same command goes on."""
+    """An interrupt says that the same command goes on.
+
+    Raises:
+        OutputError: if the run folder cannot be used.
+    """
+    if run_dir is not None:
+        from accelsim.report.files import require_writable
+
+        require_writable(run_dir, "--run-dir")
     with cleaning_up():
         try:
             yield

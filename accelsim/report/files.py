@@ -27,8 +27,8 @@ from accelsim.report.markdown import report
 from accelsim.run import ChipRun, Run
 
 
-def require_writable(folder: Path) -> None:
-    """Checks that the output folder can be made and written, before anything long is begun; leaves nothing behind.
+def require_writable(folder: Path, option: str = "--out") -> None:
+    """Checks that an option's folder can be made and written, before anything long is begun; leaves nothing behind.
 
     Raises:
         OutputError: if it cannot be used.
@@ -44,7 +44,7 @@ def require_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise OutputError(
-            f"--out {folder}: got {error.strerror}, need a folder that can be written"
+            f"{option} {folder}: got {error.strerror}, need a folder that can be written"
         ) from error
     finally:
         for path in reversed(made):

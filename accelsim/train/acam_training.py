@@ -13,7 +13,7 @@ With thermometer bits b_k (level >= k) and memberships m_l (1 where level l matc
 m_{k-1}), so a search is one matrix product. A "don't care" cell matches always, as in the array, where it adds one to
 its row.
 
-Logits are a learned scale times the rows' counts; of several rows a class, the softmax-weighted sum while training,
+Logits are a learned scale times the rows' counts; of several rows a class, the log-sum-exp while training,
 the largest in use. Features are those of the last batch norm: its ReLU is dropped, so that both sides of a threshold
 are alike.
 
@@ -38,7 +38,7 @@ from torch import Tensor, nn
 
 from accelsim.errors import RangeError
 from accelsim.train.lessons import Lessons
-from accelsim.train.loop import Order, Recipe, fit
+from accelsim.train.loop import Recipe, fit
 from accelsim.train.networks import N_FEATURES, Student, device_of
 from accelsim.train.templates import Templates, cluster
 
@@ -238,8 +238,6 @@ def fit_acam(
     *,
     validate: Callable[[], float],
     progress: Progress,
-    after_step: Callable[[], None] = lambda: None,
-    order: Order | None = None,
     checkpoint: Path | None = None,
 ) -> None:
     """Train student, thresholds and windows in place on the array's own answer.
@@ -255,13 +253,9 @@ def fit_acam(
             logits = network.logits(x.to(device), generator)
         return lessons.loss(logits, indices, views)
 
-    def both() -> None:
-        network.clip()
-        after_step()
-
     fit(
         network, len(lessons), recipe, batch_loss,
-        validate=validate, progress=progress, after_step=both, order=order, checkpoint=checkpoint,
+        validate=validate, progress=progress, after_step=network.clip, checkpoint=checkpoint,
     )  # fmt: skip
 
 

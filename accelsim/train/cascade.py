@@ -124,6 +124,7 @@ def train_cascade(
         raise UsageError(f"--out: got {out}, the folder of --mbi, need another one")
     tables = _tables(mbi, title)
     split = load_split(dataset, data_root, grey=True, download=download, limit=plan.limit)
+    candidate_margins(_lead(tables, split.validation), coverage)  # refused before anything is trained
     material = Material.of(dataset, split, plan, seed)
     stages = material.stages(run_dir)
     layers = _fallback(stages, material, tables)
@@ -176,14 +177,24 @@ def choose_margin(validation: Answers, coverage: float) -> int:
     """The margin of best mixed accuracy that leaves the tables `coverage` and some spare; the smallest on a tie.
 
     Raises:
+        DataError: as `candidate_margins`.
+    """
+    candidates = candidate_margins(validation.margin, coverage)
+    return max(candidates, key=lambda margin: (validation.mixed(validation.margin >= margin), -margin))
+
+
+def candidate_margins(lead: Ints, coverage: float) -> list[int]:
+    """The margins that leave the tables `coverage` of the inputs and some spare; lead: [n] votes.
+
+    Raises:
         DataError: if even margin 1 leaves less.
     """
     bound = min(coverage + SPARE_COVERAGE, 1.0)
-    candidates = [m for m in range(1, int(validation.margin.max()) + 1) if (validation.margin >= m).mean() >= bound]
-    if not candidates:
-        most = max(float((validation.margin >= 1).mean()) - SPARE_COVERAGE, 0)
+    found = [margin for margin in range(1, int(lead.max()) + 1) if (lead >= margin).mean() >= bound]
+    if not found:
+        most = max(float((lead >= 1).mean()) - SPARE_COVERAGE, 0)
         raise DataError(f"--coverage: got {coverage:.1%}, need at most {most:.1%} with these tables")
-    return max(candidates, key=lambda margin: (validation.mixed(validation.margin >= margin), -margin))
+    return found
 
 
 def nearest(answers: Answers, coverage: float) -> Flags:
@@ -214,6 +225,11 @@ def margins(tables: Mapping[str, npt.NDArray[Any]], walked: Walk) -> Ints:
     return lead
 
 
+def _lead(tables: Workload, images: Images) -> Ints:
+    """[n] as `margins`, of images."""
+    return margins(tables.model, walk_images(tables.model, _geometry(tables), images.grey))
+
+
 def fallback_recipe(epochs: int, seed: int) -> Recipe:
     """How the fallback network is trained."""
     return Recipe("fallback", epochs, seed, RATE, weight_decay=DECAY, warmup=1 / (4 * epochs))
@@ -241,7 +257,7 @@ def _fallback(stages: Stages, material: Material, tables: Workload) -> list[Inte
 
 def _weights(tables: Workload, images: Images) -> Tensor:
     """[n] of each image in the fallback's loss: more for those that the tables are unsure of; 1 on average."""
-    lead = margins(tables.model, walk_images(tables.model, _geometry(tables), images.grey))
+    lead = _lead(tables, images)
     weights = np.where(lead <= np.quantile(lead, HARD_SHARE), HARD_WEIGHT, 1.0)
     return torch.from_numpy((weights / weights.mean()).astype(np.float32))
 

@@ -77,8 +77,13 @@ class HybridRun:
 
     def stage(self, name: str, compute: Any, *, trains: bool = True, **settings: Any) -> Result:
         """`Stages.run`, timed; integer networks (not `trains`) run on the CPU. The device is not among the settings:
-        what it changes are the last digits."""
+        a run may go on on another."""
         return self.stages.run(name, timed(compute, self.options.device if trains else "cpu"), **settings)
+
+    def accuracy(self, model: Any) -> float:
+        """Of a model that gives logits, on the validation images."""
+        with placed(model, self.options.device):
+            return self.material.accuracy(model)
 
     @cached_property
     def lessons(self) -> Lessons:
@@ -115,7 +120,7 @@ class HybridRun:
 
         def compute(checkpoint: Path | None) -> Result:
             mean = np.mean([answers.astype(np.float32) for _, answers in taught], axis=0)
-            accuracy = self.material.accuracy(Ensemble([teacher for teacher, _ in taught]))
+            accuracy = self.accuracy(Ensemble([teacher for teacher, _ in taught]))
             return Result({"answers": mean.astype(np.float16)}, {"validation_accuracy": accuracy})
 
         return Bank(torch.from_numpy(self.stage("ensemble", compute, trains=False).arrays["answers"]))
@@ -134,7 +139,7 @@ class HybridRun:
 
         def compute(checkpoint: Path | None) -> Result:
             teacher = steps.train_teacher(material, options.teacher, recipe, checkpoint)
-            return Result(kept(teacher), {"validation_accuracy": material.accuracy(teacher)})
+            return Result(kept(teacher), {"validation_accuracy": self.accuracy(teacher)})
 
         taught = self.stage(f"teacher{suffix}", compute, kind=options.teacher, recipe=asdict(recipe))
         blank = build_teacher(options.teacher, material.channels, material.n_classes, seed)
@@ -144,7 +149,7 @@ class HybridRun:
         def answer(checkpoint: Path | None) -> Result:
             with progress_bar() as progress, placed(teacher, options.device):
                 answers = teach(teacher, material.views, progress)
-            return Result({"answers": answers}, {"validation_accuracy": material.accuracy(teacher)})
+            return Result({"answers": answers}, {"validation_accuracy": self.accuracy(teacher)})
 
         return teacher, self.stage(f"answers{suffix}", answer, mirrored=mirrored).arrays["answers"]
 
@@ -159,7 +164,7 @@ class HybridRun:
             student = steps.train_student(
                 material, self.layers, lessons, recipe, curriculum=options.chosen.curriculum, checkpoint=checkpoint
             )
-            return Result(kept(student), {"validation_accuracy": material.accuracy(student)})
+            return Result(kept(student), {"validation_accuracy": self.accuracy(student)})
 
         taught: dict[str, Any] = {"teacher": options.teacher, "distillation": asdict(lessons.distillation)}
         taught |= {"mixed_views": options.mixed_views} if options.mixed_views else {}
@@ -172,7 +177,7 @@ class HybridRun:
         def prune(checkpoint: Path | None) -> Result:
             student = student_of(self.layers, N_CLASSES, found.arrays)
             steps.prune_student(material, student, lessons, pruning_recipe, options.chosen.sparsity, checkpoint)
-            figures = {"validation_accuracy": material.accuracy(student), "zeros": round(zeros(student), 6)}
+            figures = {"validation_accuracy": self.accuracy(student), "zeros": round(zeros(student), 6)}
             return Result(kept(student), figures)
 
         pruned = self.stage("pruned", prune, sparsity=options.chosen.sparsity, recipe=asdict(pruning_recipe))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -219,11 +218,12 @@ def _resume(checkpoint: Path | None, model: Any, found: list[torch.optim.Optimiz
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         made, epochs_done = state["recipe"], int(state["epochs_done"])
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        if made == asdict(recipe):
+            model.load_state_dict(state["model"])
+            for optimiser, saved in zip(found, state["optimisers"], strict=True):
+                optimiser.load_state_dict(saved)
+    except Exception as error:  # whatever torch.load makes of damaged bytes
         raise DataError(f"{checkpoint}: got a damaged file, need a checkpoint of this training") from error
     if made != asdict(recipe):
         raise DataError(f"{checkpoint}: got a checkpoint of {made}, need one of {asdict(recipe)}, or another name")
-    model.load_state_dict(state["model"])
-    for optimiser, saved in zip(found, state["optimisers"], strict=True):
-        optimiser.load_state_dict(saved)
     return epochs_done

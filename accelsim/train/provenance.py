@@ -13,7 +13,7 @@ from pathlib import Path
 
 from accelsim import __version__
 from accelsim.errors import UsageError
-from accelsim.train.stages import Result, Stages
+from accelsim.train.stages import SECONDS_SO_FAR, Result, Stages
 
 SECONDS, MADE_ON = "seconds", "made_on"
 """Figures of a timed stage: how long it took, and the device and versions it was made with."""
@@ -28,23 +28,20 @@ def timed(compute: Callable[[Path | None], Result], trained_on: str = "cpu") -> 
     """`compute` of a stage, whose result then has the figures `seconds` (those of attempts that were stopped included)
     and `made_on`.
 
-    An attempt leaves its seconds beside the checkpoint; one that is killed outright counts up to its last checkpoint.
+    An attempt leaves its seconds beside the checkpoint (`Stages.run` removes both when the result is kept); one that is
+    killed outright counts up to its last checkpoint.
     """
 
     def with_seconds(checkpoint: Path | None) -> Result:
-        kept = None if checkpoint is None else checkpoint.with_suffix(".seconds")
+        kept = None if checkpoint is None else checkpoint.with_suffix(SECONDS_SO_FAR)
         before = _seconds_before(kept, checkpoint)
         start = time.monotonic()
         _write(kept, before, time.time())
         try:
             found = compute(checkpoint)
-        except BaseException:
-            _write(kept, before + time.monotonic() - start)
-            raise
-        if kept is not None:
-            with suppress(OSError):
-                kept.unlink(missing_ok=True)
-        seconds = before + time.monotonic() - start
+        finally:
+            seconds = before + time.monotonic() - start
+            _write(kept, seconds)
         return replace(found, figures={**found.figures, SECONDS: seconds, MADE_ON: made_on(trained_on)})
 
     return with_seconds

@@ -29,16 +29,24 @@ there, and from the manifests of the shipped workloads. It runs nothing."""
 
 ABOUT_TARGETS = """\
 A row is one run, which read the test images once, when everything had been chosen on the validation images (the last
-5,000 training images of CIFAR-10, the last 10,000 of MNIST). Where runs of other settings were read too, before or
-after, their figures are under "What did not work". Intervals are 95 % (Wilson) and say what other test images would
-do, not what other seeds would. "Published" is what arXiv 2502.10089 and 2307.07631 report."""
+5,000 training images of CIFAR-10, the last 10,000 of MNIST). Where runs of other settings or seeds were read too,
+before or after, their figures are under "What did not work". Intervals are 95 % (Wilson) and say what other test images
+would do, not what other seeds would. "Published" is what arXiv 2502.10089 and 2307.07631 report. Figures of chips with
+imperfections are those of the committed run that is named (its `summary.json` has the command), on the same workload.
+nJ are by arXiv 2307.07631's constants with adders, value reads and votes charged; `mbi_paper` charges what that paper
+charges, so its runs say less. Finished stages were taken over from older code by hand for some rows:
+`docs/decisions/0015-one-training-loop-and-stages.md` says which.
+
+"The paper's own recipe" is as near as it can be told. The hybrid paper gives neither α, temperature nor pruning
+schedule, so those are ours, and our teacher is the small `fast` network: the paper's ResNet-50 at 32x32 takes 72 times
+the student's operations (`--teacher resnet50` is there, but no result here was taught by it)."""
 
 ABOUT_ABLATIONS = """\
 Each was measured on a reduced setting, which is said with it, so that its command takes about an hour or less on two
 cores: read them for differences, not for levels. Minutes include stages that ablations share (teacher, student). All
 accuracies here are of validation images, the same ones for each variant; no ablation reads a test image. One seed: with
 its 95 % (Wilson) interval; several: mean ± standard deviation over them (for templates: seeds of k-means, one trained
-student)."""
+student). Two variants of one seed that differ by less than about 1.4 times half an interval cannot be told apart."""
 
 
 def report(out: Path, root: Path) -> list[Path]:
@@ -99,7 +107,7 @@ def _section(ablation: Ablation, record: Record | None, folder: Path) -> str:
     if record is None:
         how = f"Not measured yet: `accelsim train ablate {ablation.name} --out reports/{FOLDER}`."
         return "\n\n".join([heading, ablation.question, how])
-    images = [f"![{ablation.title}]({FOLDER}/{name})" for name in plots(record)]
+    images = [f"![{_words(Path(name).stem, '-')}]({FOLDER}/{name})" for name in plots(record)]
     parts = [
         heading,
         ablation.question,
@@ -137,8 +145,8 @@ def _facts(record: Record) -> str:
     return bullets(f"{_words(key)}: {_value(value, key)}" for key, value in record.facts.items())
 
 
-def _words(key: str) -> str:
-    return key.replace("_", " ")
+def _words(key: str, joint: str = "_") -> str:
+    return key.replace(joint, " ")
 
 
 def _value(value: object, key: str = "") -> str:

@@ -41,7 +41,10 @@ def grouped(record: Record) -> list[Group]:
 
 
 def cell(group: Group, column: Column, n_images: int | None) -> str:
-    """A table's cell; an accuracy of one seed with its 95 % interval, of several with their spread."""
+    """A table's cell; an accuracy of one seed with its 95 % interval, of several with their spread.
+
+    n_images: that were validated on; the column says which share of them it is of.
+    """
     if column.kind == "factor":
         return text_of(group.factors[column.key])
     values = group.values(column.key)
@@ -52,9 +55,11 @@ def cell(group: Group, column: Column, n_images: int | None) -> str:
         return f"{mean:.1%}"
     if len(values) > 1:
         return f"{mean:.2%} ± {statistics.stdev(values):.2%}"
-    if n_images is None:
+    share = 1.0 if column.share_of is None else group.mean(column.share_of)
+    counted = round((n_images or 0) * share)
+    if not counted:
         return f"{mean:.2%}"
-    low, high = wilson_interval(mean, n_images)
+    low, high = wilson_interval(mean, counted)
     return f"{mean:.2%} ({low:.2%} to {high:.2%})"
 
 

@@ -1,8 +1,9 @@
 """A training run as named stages, each kept on disk when it is done, so that a stopped run repeats none of them.
 
 A run folder holds `<stage>.safetensors` for each finished stage and `<stage>.pt` (the checkpoint of `loop.fit`) for the
-one under way. What a stage found is a dictionary of arrays and one of plain values; both are keyed by a digest of the
-settings and of the stages before it, so a run with other settings never takes over a stage that does not fit.
+one under way (with `<stage>.seconds`, what its attempts have taken). What a stage found is a dictionary of arrays and
+one of plain values; both are keyed by a digest of the settings and of the stages before it, so a run with other
+settings never takes over a stage that does not fit.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from accelsim.errors import OutputError
 
 VERSION = 2
 """Raised when a step or a constant of any stage changes what it computes, so that no stage of before is taken over."""
+
+SECONDS_SO_FAR = ".seconds"
+"""Suffix of the file beside a checkpoint."""
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -67,7 +71,8 @@ class Stages:
             result = compute(checkpoint)
             self._write(name, result)
             if checkpoint is not None:
-                checkpoint.unlink(missing_ok=True)
+                for left in (checkpoint, checkpoint.with_suffix(SECONDS_SO_FAR)):
+                    left.unlink(missing_ok=True)
         else:
             self._console.print(f"stage {name}: done before, kept in {self.folder}")
         self.done[name] = result

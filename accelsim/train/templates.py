@@ -202,23 +202,24 @@ def _percentile(threshold: str, bits: int) -> float | None:
     """
     if threshold in _CUTS:
         return None
-    name, _, share = threshold.partition(":")
-    found = {"mean": None, "median": 50.0, "percentile": _percentage(share)}
-    if name not in found or (name != "percentile" and share):
+    name, colon, share = threshold.partition(":")
+    if not (threshold in ("mean", "median") or (name == "percentile" and colon)):
         need = f"mean, median, percentile:p, {', '.join(_CUTS)}"
-        raise RangeError(f'threshold: got "{threshold}", need one of {need}')
+        raise RangeError(f'--threshold: got "{threshold}", need one of {need}')
     if bits > 1:
-        raise RangeError(f'threshold: got "{threshold}" for {bits} bits, need {" or ".join(_CUTS)}')
-    return found[name]
+        raise RangeError(f'--threshold: got "{threshold}" for {bits} bits, need {" or ".join(_CUTS)}')
+    if name == "percentile":
+        return _percentage(share)
+    return 50.0 if name == "median" else None
 
 
 def _percentage(share: str) -> float:
     try:
-        at = float(share or 50)
+        at = float(share)
     except ValueError:
         at = np.nan
     if not 0 <= at <= 100:
-        raise RangeError(f'threshold: got percentile "{share}", need a number from 0 to 100')
+        raise RangeError(f'--threshold: got percentile "{share}", need a number from 0 to 100')
     return at
 
 

@@ -212,7 +212,7 @@ def test_an_ensemble_says_the_mean_of_what_its_teachers_say() -> None:
     assert not torch.allclose(teachers[0](x), expected, atol=1e-3)
 
 
-def test_the_fast_teacher_whitens_and_learns() -> None:
+def test_the_fast_teacher_whitens_its_input() -> None:
     views = Views.drawn(pixels(60), n_views=2, seed=0, max_shift=2, mirrored=True, background=128)
     labels = (views.pixels.float().mean((1, 2, 3)) > 127.5).long()
     lessons = Lessons(views, labels, Distillation(0.0, 1.0))

@@ -28,8 +28,8 @@ def line() -> Any:
     return torch.nn.Linear(3, 1)
 
 
-def run(recipe: Recipe, *, stop_after: int | None = None, **options: Any) -> Any:
-    """A linear fit; `stop_after` epochs it is interrupted."""
+def run(recipe: Recipe, *, stop_after: int | None = None, visited: list[Any] | None = None, **options: Any) -> Any:
+    """A linear fit; `stop_after` epochs it is interrupted. The examples of each batch are added to `visited`."""
     model, x = line(), torch.randn(40, 3, generator=torch.Generator().manual_seed(1))
     y = x @ torch.tensor([[1.0], [-2.0], [0.5]])
     n_batches = 0
@@ -39,6 +39,8 @@ def run(recipe: Recipe, *, stop_after: int | None = None, **options: Any) -> Any
         if stop_after is not None and n_batches == stop_after * 5:
             raise KeyboardInterrupt
         n_batches += 1
+        if visited is not None:
+            visited.append(batch)
         noise = 0.01 * torch.randn(len(batch), 1, generator=generator)
         return (model(x[batch]) - y[batch] + noise).square().mean()
 
@@ -70,20 +72,44 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     run(RECIPE, checkpoint=checkpoint)
     with pytest.raises(DataError, match="need one of"):
         run(replace(RECIPE, seed=4), checkpoint=checkpoint)
-    checkpoint.write_bytes(b"not a checkpoint")
+
+
+@pytest.mark.parametrize("lost", ["all", "recipe", "model", "optimisers", "weight", "one optimiser", "some bytes"])
+def test_a_damaged_checkpoint_is_refused(lost: str, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "line.pt"
+    run(RECIPE, checkpoint=checkpoint)
+    state = torch.load(checkpoint, weights_only=True)
+    if lost == "all":
+        checkpoint.write_bytes(b"not a checkpoint")
+    elif lost == "some bytes":
+        whole = checkpoint.read_bytes()
+        checkpoint.write_bytes(whole.replace(b"recipe", b"\xff" * 6))
+    else:
+        if lost == "weight":
+            del state["model"]["weight"]
+        elif lost == "one optimiser":
+            state["optimisers"].pop()
+        else:
+            del state[lost]
+        torch.save(state, checkpoint)
     with pytest.raises(DataError, match="damaged"):
         run(RECIPE, checkpoint=checkpoint)
 
 
 def test_order_says_which_examples_an_epoch_visits() -> None:
-    seen: list[list[int]] = []
+    visited: list[Any] = []
+    run(RECIPE, order=lambda epoch, _: torch.arange(39, -1, -1) % (epoch + 7), visited=visited)
+    expected = torch.cat([torch.arange(39, -1, -1) % (epoch + 7) for epoch in range(6)])
+    assert torch.equal(torch.cat(visited), expected)
+    assert [len(batch) for batch in visited] == 30 * [8]
 
-    def order(epoch: int, generator: Any) -> Any:
-        seen.append([epoch])
-        return torch.arange(40) % (epoch + 1)
 
-    run(RECIPE, order=order)
-    assert seen == [[0], [1], [2], [3], [4], [5]]
+def test_an_epoch_visits_every_example_once_in_an_order_of_its_own() -> None:
+    visited: list[Any] = []
+    run(RECIPE, visited=visited)
+    epochs = torch.cat(visited).view(6, 40)
+    assert torch.equal(epochs.sort(dim=1).values, torch.arange(40).expand(6, 40))
+    assert len({tuple(epoch.tolist()) for epoch in (*epochs, torch.arange(40))}) == 7
 
 
 @pytest.mark.parametrize("shape", [(4, 2, 3, 3), (32, 1, 2, 2)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +336,19 @@ def test_cascade_does_not_write_over_its_tables(torch: Any, tmp_path: Path) -> N
     for out in (tmp_path / "tables", tmp_path / "link", tmp_path / "x" / ".." / "tables"):
         with pytest.raises(UsageError, match=r"^--out: got .*, the folder of --mbi, need another one$"):
             train_cascade(data_root=tmp_path, mbi=tmp_path / "tables", out=out)
+
+
+@pytest.mark.torch
+@pytest.mark.data
+def test_a_coverage_out_of_reach_is_refused_before_anything_is_trained(
+    torch: Any, data_root: Path, tmp_path: Path
+) -> None:
+    from accelsim.train.cascade import QUICK, train_cascade
+
+    folders = {"mbi": ROOT / "workloads" / "mnist_mbi", "out": tmp_path / "out", "run_dir": tmp_path / "run"}
+    with pytest.raises(DataError, match=r"^--coverage: got 100\.0%, need at most 9\d\.\d% with these tables$"):
+        train_cascade(data_root=data_root, coverage=1.0, plan=replace(QUICK, limit=3000), **folders)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.torch

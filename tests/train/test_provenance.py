@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from accelsim.errors import OutputError
 from accelsim.train import provenance
 from accelsim.train.provenance import hours, made_by, timed
 from accelsim.train.stages import Result, Stages
@@ -65,7 +66,23 @@ def test_seconds_of_a_killed_attempt_count_up_to_its_checkpoint(
     clock = iter([0.0, 50.0])
     monkeypatch.setattr(provenance.time, "monotonic", lambda: next(clock))
     assert timed(lambda _: Result())(checkpoint).figures["seconds"] == 850.0
-    assert not list(tmp_path.glob("*.seconds"))
+
+
+def test_seconds_count_of_a_stage_whose_result_could_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 100.0, 500.0, 501.0])
+    monkeypatch.setattr(provenance.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(provenance, "made_on", lambda trained_on: {"device": trained_on})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("accelsim.train.stages.save_file", full)
+        with pytest.raises(OutputError, match="No space left"):
+            Stages(tmp_path, {}).run("one", timed(lambda _: Result()))
+    assert Stages(tmp_path, {}).run("one", timed(lambda _: Result())).figures["seconds"] == 101.0
 
 
 @pytest.mark.torch

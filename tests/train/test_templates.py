@@ -63,11 +63,14 @@ def test_quantiles_fill_levels_alike_and_uniform_cuts_are_apart_alike(bits: int)
 @pytest.mark.parametrize(
     ("threshold", "bits", "message"),
     [
-        ("mode", 1, r'^threshold: got "mode", need one of mean, median, percentile:p, quantile, uniform$'),
-        ("mean:3", 1, r'^threshold: got "mean:3", need one of '),
-        ("mean", 2, r'^threshold: got "mean" for 2 bits, need quantile or uniform$'),
-        ("percentile:x", 1, r'^threshold: got percentile "x", need a number from 0 to 100$'),
-        ("percentile:101", 1, r'^threshold: got percentile "101", need a number from 0 to 100$'),
+        ("mode", 1, r'^--threshold: got "mode", need one of mean, median, percentile:p, quantile, uniform$'),
+        ("mean:3", 1, r'^--threshold: got "mean:3", need one of '),
+        ("mean", 2, r'^--threshold: got "mean" for 2 bits, need quantile or uniform$'),
+        ("percentile", 1, r'^--threshold: got "percentile", need one of '),
+        ("percentile:", 1, r'^--threshold: got percentile "", need a number from 0 to 100$'),
+        ("quantil:x", 1, r'^--threshold: got "quantil:x", need one of '),
+        ("percentile:x", 1, r'^--threshold: got percentile "x", need a number from 0 to 100$'),
+        ("percentile:101", 1, r'^--threshold: got percentile "101", need a number from 0 to 100$'),
     ],
 )
 def test_thresholds_that_cannot_be_are_refused(

@@ -117,6 +117,32 @@ def test_a_run_folder_that_is_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.torch
+def test_a_run_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    done = accelsim("mbi", "--out", "out", "--run-dir", "/proc/nope/run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("--run-dir /proc/nope/run: got ")
+    assert done.stderr.endswith(", need a folder that can be written\n")
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("--teacher none --alpha 0.9", "--alpha: got 0.9, need a teacher"),
+        ("--teacher none --temperature 1", "--temperature: got 1.0, need a teacher"),
+        ("--teacher none --teacher-epochs 3", "--teacher-epochs: got 3, need a teacher"),
+        ("--recipe paper --array-epochs 3", "--array-epochs: got 3, need --recipe best"),
+        ("--pruning-epochs 3", "--pruning-epochs: got 3, need --sparsity above 0"),
+        ("--noise-age-s 60", "--noise-age-s: got 60.0, need --noise"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(typed: str, message: str, tmp_path: Path) -> None:
+    done = accelsim("hybrid", *typed.split(), "--out", "w", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, f"{message}\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.torch
 @pytest.mark.parametrize(("command", "title"), [("hybrid", "KMNIST"), ("mbi", "KMNIST"), ("softmax", "KMNIST")])
 def test_absent_data_is_one_line(command: str, title: str, tmp_path: Path) -> None:
     done = accelsim(command, "--dataset", "kmnist", "--data-root", tmp_path, "--out", tmp_path / "out", cwd=tmp_path)

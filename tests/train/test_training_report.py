@@ -39,6 +39,11 @@ def some_rows(ablation: Ablation, n: int = 4, seeds: tuple[int, ...] = (0,)) -> 
     ]
 
 
+def one_row(**changes: Any) -> Row:
+    (row,) = some_rows(ABLATIONS["pruning"], 1)
+    return {**row, **changes}
+
+
 def record_of(name: str, **changes: Any) -> Record:
     histogram = Histogram([0.0, 0.1, 0.5], [0.6, 0.3]) if ABLATIONS[name].histogram else None
     made = Record(
@@ -73,7 +78,18 @@ def test_a_record_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
         ({"name": "luck"}, "got the ablation 'luck', need one of distillation, "),
         ({"rows": []}, "got no rows, need at least one"),
         ({"rows": [{"seed": 0}]}, "row 0 has no schedule, sparsity, validation_accuracy, zeros"),
-        ({"extra": 1}, "need a record of accelsim train ablate"),
+        ({"extra": 1}, "extra: Unexpected keyword argument, need a record of accelsim train ablate"),
+        ({"rows": 5}, "rows: Input should be a valid array, need a record"),
+        ({"rows": [3]}, "rows.0: Input should be an object, need a record"),
+        ({"rows": [one_row(validation_accuracy=1.7)]}, "validation_accuracy: got 1.7, need a number from 0 to 1"),
+        ({"rows": [one_row(zeros="x")]}, "row 0: zeros: got 'x', need a number from 0 to 1"),
+        ({"rows": [one_row(seed=None)]}, "row 0: seed: got None, need a number"),
+        ({"rows": [one_row(schedule=[])]}, "row 0: schedule: got [], need a word, a number or nothing"),
+        ({"seconds": "x"}, "seconds: Input should be a valid number, need a record"),
+        ({"versions": []}, "versions: Input should be an object, need a record"),
+        ({"facts": None}, "facts: Input should be an object, need a record"),
+        ({"histogram": {"edges": 3, "shares": []}}, "histogram.edges: Input should be a valid array"),
+        ({"histogram": {"edges": [0], "shares": [1]}}, "got 1 edges, need ascending ones, one more than shares"),
     ],
 )
 def test_a_damaged_record_is_one_line(change: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -120,6 +136,15 @@ def test_the_page_says_how_each_was_measured() -> None:
     assert "--quick" not in page
 
 
+def test_an_accuracy_of_some_images_has_their_interval() -> None:
+    made = record_of("threshold-curve", rows=some_rows(ABLATIONS["threshold-curve"], 1))
+    (row,) = (line for line in render({made.name: made}, Path("nowhere"), ROOT).splitlines() if "| tables 0 |" in line)
+    of_half, of_all = (wilson_interval(0.5, n) for n in (N_IMAGES // 2, N_IMAGES))
+    assert row.endswith(
+        f"| 50.00% ({of_half[0]:.2%} to {of_half[1]:.2%}) | 50.00% ({of_all[0]:.2%} to {of_all[1]:.2%}) |"
+    )
+
+
 def test_a_quick_record_says_so() -> None:
     page = render({"pruning": record_of("pruning", quick=True)}, Path("nowhere"), ROOT)
     assert "**Made with --quick: it shows that the stages run, and its figures say nothing.**" in page
@@ -145,7 +170,9 @@ def test_targets_are_compared_with_what_was_measured(tmp_path: Path) -> None:
         f"| ≥ 98.5% | {manifest['training']['validation_accuracy']:.2%} | {measured:.2%} ({low:.2%} to {high:.2%}) |"
         in row
     )
-    assert f"| {'yes' if measured >= 0.985 else 'no'} |" in row
+    training = manifest["training"]
+    reached = "yes" if measured >= 0.985 else "no"
+    assert f"| {reached}: {training['charged_nj']} nJ, {training['table_kb']} kB |" in row
     assert f"`{manifest['training']['command']}`" in row
 
 
@@ -153,16 +180,18 @@ def test_a_manifest_alone_is_enough(tmp_path: Path) -> None:
     alone = tmp_path / "reports" / "training" / "workloads" / "mnist_mbi_half" / "manifest.yaml"
     alone.parent.mkdir(parents=True)
     text = (ROOT / "workloads" / "mnist_mbi" / "manifest.yaml").read_text(encoding="utf-8")
-    for charged, reached in (("12.947", "no: charged_nj 12.947"), ("6.458", "yes")):
+    for charged, reached in (("12.947", "no: 12.947 nJ, 61.8 kB"), ("6.458", "yes: 6.458 nJ, 61.8 kB")):
         alone.write_text(text.replace("charged_nj: 12.947", f"charged_nj: {charged}"), encoding="utf-8")
         (row,) = (line for line in render({}, tmp_path, tmp_path).splitlines() if "half the energy" in line)
         assert "| ≥ 97.5% |" in row
         assert f"| {reached} |" in row
+    alone.write_text(text.replace("charged_nj", "charged_j"), encoding="utf-8")
+    assert "| no: charged_nj not recorded, 61.8 kB |" in render({}, tmp_path, tmp_path)
 
 
 def test_a_workload_that_is_absent_says_so(tmp_path: Path) -> None:
     rows = [line for line in render({}, tmp_path, tmp_path).splitlines() if " yet | – | – | – |" in line]
-    assert len(rows) == 15
+    assert len(rows) == 16
 
 
 @pytest.mark.parametrize("name", ABLATIONS)

@@ -15,11 +15,16 @@ Kind = Literal["factor", "accuracy", "share", "number"]
 
 @dataclass(frozen=True)
 class Column:
-    """A key of an ablation's rows, and how its table heads and writes it."""
+    """A key of an ablation's rows, and how its table heads and writes it.
+
+    Attributes:
+        share_of: key of the share of the validated images that an accuracy is of; None for all of them.
+    """
 
     key: str
     heading: str
     kind: Kind = "factor"
+    share_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ _ALL = (
             Column("criterion", "unsure when"),
             Column("aimed", "coverage aimed at"),
             Column("coverage", "answered by the tables", "share"),
-            Column("covered_accuracy", "accuracy of those", "accuracy"),
+            Column("covered_accuracy", "accuracy of those", "accuracy", share_of="coverage"),
             ACCURACY,
         ),
         Plot("coverage", ACCURACY.key, "share of the images answered by the tables", series=("tables", "criterion")),

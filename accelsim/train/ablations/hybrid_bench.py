@@ -100,7 +100,8 @@ class HybridBench:
                 answers = teach(teacher, self.material.views, progress)
             return Result({"answers": answers}, {"accuracy": self.material.accuracy(teacher)})
 
-        return self.bench.stage("teacher", compute, **self.described(), recipe=asdict(recipe))
+        settings = {**self.described(), "recipe": asdict(recipe), "images": self.material.split.digest}
+        return self.bench.stage("teacher", compute, **settings)
 
     @cached_property
     def bank(self) -> Bank:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from accelsim.errors import DataError
 from accelsim.report.files import write_files, write_json
@@ -20,6 +23,7 @@ Row = dict[str, Any]
 class Histogram:
     """edges: [n + 1], ascending; shares: [n], their sum is at most 1."""
 
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
     edges: list[float]
     shares: list[float]
 
@@ -36,6 +40,7 @@ class Record:
         seconds: of computation, also of stages that were taken over from an earlier run.
     """
 
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
     name: str
     command: str
     dataset: str
@@ -59,6 +64,25 @@ class Record:
         return sorted({row["seed"] for row in self.rows})
 
 
+class _Need(NamedTuple):
+    words: str
+    holds: Callable[[Any], bool]
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_SHARE = _Need("a number from 0 to 1", lambda value: _number(value) and 0 <= value <= 1)
+_NEED: dict[str, _Need] = {
+    "factor": _Need("a word, a number or nothing", lambda value: value is None or isinstance(value, str | int | float)),
+    "accuracy": _SHARE,
+    "share": _SHARE,
+    "number": _Need("a number", _number),
+}
+"""What a row may hold, by the kind of its column."""
+
+
 def save(record: Record, folder: Path) -> Path:
     """Write `NAME.json` into `folder`, made when absent, and say where it is.
 
@@ -76,13 +100,13 @@ def load(path: Path) -> Record:
         DataError: if it is none.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        histogram = data.get("histogram")
-        record = Record(**{**data, "histogram": histogram and Histogram(**histogram)})
+        record = TypeAdapter(Record).validate_json(path.read_bytes(), strict=True)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: got something else, need a record of accelsim train ablate ({error})") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(f"{path}: {where}: {first['msg']}, need a record of accelsim train ablate") from error
     _check(record, path)
     return record
 
@@ -92,10 +116,17 @@ def _check(record: Record, path: Path) -> None:
         raise DataError(f"{path}: got schema_version {record.schema_version}, need {SCHEMA_VERSION}")
     if record.name not in ABLATIONS:
         raise DataError(f"{path}: got the ablation {record.name!r}, need one of {', '.join(ABLATIONS)}")
-    needed = {column.key for column in record.ablation.columns} | {"seed"}
+    kinds = {column.key: column.kind for column in record.ablation.columns} | {"seed": "number"}
     for index, row in enumerate(record.rows):
-        absent = needed - set(row)
+        absent = set(kinds) - set(row)
         if absent:
             raise DataError(f"{path}: row {index} has no {', '.join(sorted(absent))}")
+        for key, kind in kinds.items():
+            need = _NEED[kind]
+            if not need.holds(row[key]):
+                raise DataError(f"{path}: row {index}: {key}: got {row[key]!r}, need {need.words}")
     if not record.rows:
         raise DataError(f"{path}: got no rows, need at least one")
+    found = record.histogram
+    if found and not (len(found.edges) == len(found.shares) + 1 and found.edges == sorted(found.edges)):
+        raise DataError(f"{path}: histogram: got {len(found.edges)} edges, need ascending ones, one more than shares")
