@@ -172,7 +172,8 @@ def stage_epochs(stage: str, default: int, least: int = 1) -> Any:
 
 
 Device = Annotated[
-    Literal["cpu", "cuda"], option(TRAINING, "Where networks are trained; their figures differ.")
+    Literal["cpu", "cuda"],
+    option(TRAINING, "Where networks are trained; the same seed gives other figures on another device."),
 ]
 StudentEpochs = Annotated[
     int | None, option(TRAINING, "Passes of the stage student [default: 120].", "--epochs", least=1, metavar="N")

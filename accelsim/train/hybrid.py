@@ -99,7 +99,7 @@ def _array(run: HybridRun) -> AcamNetwork:
         network = steps.train_array(
             run.material, student, lessons, recipe, options.acam, noise_counts=counts, checkpoint=checkpoint
         )
-        return Result(kept(network), {"validation_accuracy": run.material.accuracy(network), "noise_counts": counts})
+        return Result(kept(network), {"validation_accuracy": run.accuracy(network), "noise_counts": counts})
 
     sigmas = None if noise is None else asdict(noise)
     found = run.stage("array", compute, recipe=asdict(recipe), acam=asdict(options.acam), noise=sigmas)

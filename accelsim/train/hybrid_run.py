@@ -77,7 +77,7 @@ class HybridRun:
 
     def stage(self, name: str, compute: Any, *, trains: bool = True, **settings: Any) -> Result:
         """`Stages.run`, timed; integer networks (not `trains`) run on the CPU. The device is not among the settings:
-        a run may go on on another."""
+        what was begun on one may go on on another."""
         return self.stages.run(name, timed(compute, self.options.device if trains else "cpu"), **settings)
 
     def accuracy(self, model: Any) -> float:
@@ -123,7 +123,7 @@ class HybridRun:
             accuracy = self.accuracy(Ensemble([teacher for teacher, _ in taught]))
             return Result({"answers": mean.astype(np.float16)}, {"validation_accuracy": accuracy})
 
-        return Bank(torch.from_numpy(self.stage("ensemble", compute, trains=False).arrays["answers"]))
+        return Bank(torch.from_numpy(self.stage("ensemble", compute).arrays["answers"]))
 
     @cached_property
     def taught(self) -> list[tuple[Any, npt.NDArray[np.float16]]]:

@@ -222,6 +222,10 @@ def _resume(checkpoint: Path | None, model: Any, found: list[torch.optim.Optimiz
             model.load_state_dict(state["model"])
             for optimiser, saved in zip(found, state["optimisers"], strict=True):
                 optimiser.load_state_dict(saved)
+    except OSError as error:
+        raise DataError(f"{checkpoint}: {error.strerror or error}") from error
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception as error:  # whatever torch.load makes of damaged bytes
         raise DataError(f"{checkpoint}: got a damaged file, need a checkpoint of this training") from error
     if made != asdict(recipe):

@@ -14,9 +14,9 @@ from accelsim.errors import DataError, UsageError
 from accelsim.report.files import write_files, write_text
 from accelsim.report.markdown import bullets, table
 from accelsim.train.ablations import ABLATIONS, Ablation
-from accelsim.train.ablations.record import Record, load
+from accelsim.train.ablations.record import VALIDATED, Record, load
 from accelsim.train.report_plots import plots
-from accelsim.train.report_rows import VALIDATED, cell, grouped
+from accelsim.train.report_rows import cell, grouped
 from accelsim.train.report_targets import targets_table
 
 FOLDER = "training"
@@ -46,7 +46,8 @@ Each was measured on a reduced setting, which is said with it, so that its comma
 cores: read them for differences, not for levels. Minutes include stages that ablations share (teacher, student). All
 accuracies here are of validation images, the same ones for each variant; no ablation reads a test image. One seed: with
 its 95 % (Wilson) interval; several: mean ± standard deviation over them (for templates: seeds of k-means, one trained
-student). Two variants of one seed that differ by less than about 1.4 times half an interval cannot be told apart."""
+student). Variants of one seed that differ by less than about 1.4 times half an interval cannot be told apart by these
+intervals; as all saw the same images, fewer points than that may still be real."""
 
 
 def report(out: Path, root: Path) -> list[Path]:

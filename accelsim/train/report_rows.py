@@ -11,9 +11,6 @@ from accelsim.report.intervals import wilson_interval
 from accelsim.train.ablations import Column
 from accelsim.train.ablations.record import Record, Row
 
-VALIDATED = "validation_images"
-"""Key of a record's sizes: images that an accuracy was measured on."""
-
 
 @dataclass(frozen=True)
 class Group:

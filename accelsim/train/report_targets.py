@@ -41,7 +41,7 @@ class Limit:
         value = training.get(self.key)
         if not isinstance(value, (int, float)):
             return f"{self.key} not recorded"
-        return self.form.format(value)
+        return self.form.format(value) + ("" if self.holds(training) else " (outside)")
 
 
 @dataclass(frozen=True)

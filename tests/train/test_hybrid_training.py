@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -179,6 +182,28 @@ def test_absent_images_are_one_line(torch: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^CIFAR-10: got none in [^\n]*$"):
         train_hybrid(options(tmp_path, out=tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def test_accuracies_are_measured_on_the_device(torch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from accelsim.train import hybrid_run
+
+    where: list[str] = []
+
+    @contextmanager
+    def placed(model: str, device: str) -> Iterator[None]:
+        where.append(f"{model} on {device}")
+        yield
+        where.append("back")
+
+    def accuracy(model: str) -> float:
+        where.append("measured")
+        return 0.5
+
+    monkeypatch.setattr(hybrid_run, "placed", placed)
+    run = object.__new__(hybrid_run.HybridRun)
+    run.__dict__ |= {"options": SimpleNamespace(device="cuda"), "material": SimpleNamespace(accuracy=accuracy)}
+    assert run.accuracy("net") == 0.5
+    assert where == ["net on cuda", "measured", "back"]
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,8 @@ def test_a_record_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
         ({"rows": [one_row(schedule=[])]}, "row 0: schedule: got [], need a word, a number or nothing"),
         ({"seconds": "x"}, "seconds: Input should be a valid number, need a record"),
         ({"versions": []}, "versions: Input should be an object, need a record"),
+        ({"rows": [one_row(sparsity="x")]}, "row 0: sparsity: got 'x', need a number"),
+        ({"sizes": {"validation_images": "x"}}, "sizes.validation_images: got 'x', need a whole number above 0"),
         ({"facts": None}, "facts: Input should be an object, need a record"),
         ({"histogram": {"edges": 3, "shares": []}}, "histogram.edges: Input should be a valid array"),
         ({"histogram": {"edges": [0], "shares": [1]}}, "got 1 edges, need ascending ones, one more than shares"),
@@ -180,7 +182,7 @@ def test_a_manifest_alone_is_enough(tmp_path: Path) -> None:
     alone = tmp_path / "reports" / "training" / "workloads" / "mnist_mbi_half" / "manifest.yaml"
     alone.parent.mkdir(parents=True)
     text = (ROOT / "workloads" / "mnist_mbi" / "manifest.yaml").read_text(encoding="utf-8")
-    for charged, reached in (("12.947", "no: 12.947 nJ, 61.8 kB"), ("6.458", "yes: 6.458 nJ, 61.8 kB")):
+    for charged, reached in (("12.947", "no: 12.947 nJ (outside), 61.8 kB"), ("6.458", "yes: 6.458 nJ, 61.8 kB")):
         alone.write_text(text.replace("charged_nj: 12.947", f"charged_nj: {charged}"), encoding="utf-8")
         (row,) = (line for line in render({}, tmp_path, tmp_path).splitlines() if "half the energy" in line)
         assert "| ≥ 97.5% |" in row

@@ -16,6 +16,9 @@ from accelsim.train.ablations import ABLATIONS, Ablation
 
 SCHEMA_VERSION = 1
 
+VALIDATED = "validation_images"
+"""Key of a record's sizes: images that an accuracy was measured on."""
+
 Row = dict[str, Any]
 
 
@@ -117,6 +120,10 @@ def _check(record: Record, path: Path) -> None:
     if record.name not in ABLATIONS:
         raise DataError(f"{path}: got the ablation {record.name!r}, need one of {', '.join(ABLATIONS)}")
     kinds = {column.key: column.kind for column in record.ablation.columns} | {"seed": "number"}
+    plot, n_images = record.ablation.plot, record.sizes.get(VALIDATED, 1)
+    kinds |= {plot.x: "number"} if plot.kind == "lines" and kinds[plot.x] == "factor" else {}
+    if not isinstance(n_images, int) or n_images < 1:
+        raise DataError(f"{path}: sizes.{VALIDATED}: got {n_images!r}, need a whole number above 0")
     for index, row in enumerate(record.rows):
         absent = set(kinds) - set(row)
         if absent:
