@@ -171,16 +171,21 @@ class HybridRun:
         layers = [asdict(spec) for spec in self.layers]
         settings: dict[str, Any] = {"topology": layers, "recipe": asdict(recipe), **taught}
         found = self.stage("student", compute, curriculum=options.chosen.curriculum, **settings)
+        measure = options.chosen.pruning
         if options.chosen.sparsity == 0:
             return student_of(self.layers, N_CLASSES, found.arrays)
 
         def prune(checkpoint: Path | None) -> Result:
             student = student_of(self.layers, N_CLASSES, found.arrays)
-            steps.prune_student(material, student, lessons, pruning_recipe, options.chosen.sparsity, checkpoint)
+            steps.prune_student(
+                material, student, lessons, pruning_recipe, options.chosen.sparsity, checkpoint, measure
+            )
             figures = {"validation_accuracy": self.accuracy(student), "zeros": round(zeros(student), 6)}
             return Result(kept(student), figures)
 
-        pruned = self.stage("pruned", prune, sparsity=options.chosen.sparsity, recipe=asdict(pruning_recipe))
+        asked: dict[str, Any] = {"sparsity": options.chosen.sparsity, "recipe": asdict(pruning_recipe)}
+        asked |= {} if measure == "relative" else {"measure": measure}
+        pruned = self.stage("pruned", prune, **asked)
         return student_of(self.layers, N_CLASSES, pruned.arrays)
 
     def record(self, layers: list[IntegerLayer], images: Images, description: str) -> tuple[Any, Arrays]:
@@ -214,6 +219,7 @@ class HybridRun:
             "teacher": options.teacher,
             **({} if options.teacher == "none" else taught),
             "sparsity": options.chosen.sparsity,
+            **({"pruning": options.chosen.pruning} if options.chosen.sparsity else {}),
             "n_views": options.n_views,
             "mixed_views": options.mixed_views,
             **epochs,

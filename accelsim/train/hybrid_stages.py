@@ -22,7 +22,7 @@ from accelsim.train.lessons import Lessons
 from accelsim.train.loop import Recipe, fit
 from accelsim.train.networks import Student, Topology, logits_of, placed
 from accelsim.train.progress import progress_bar
-from accelsim.train.prune import Pruning
+from accelsim.train.prune import Measure, Pruning
 from accelsim.train.qat import QuantisedStudent
 from accelsim.train.teachers import build_teacher, fit_teacher
 
@@ -141,10 +141,11 @@ def prune_student(
     recipe: Recipe,
     sparsity: float,
     checkpoint: Path | None = None,
+    measure: Measure = "relative",
 ) -> None:
     """Prune in place while fine-tuning."""
     n_steps = recipe.epochs * -(-len(lessons) // recipe.batch_size)
-    pruning = Pruning(student, sparsity, n_steps, max(1, n_steps // N_PRUNINGS))
+    pruning = Pruning(student, sparsity, n_steps, max(1, n_steps // N_PRUNINGS), measure)
     _fit(material, student, lessons, recipe, after_step=pruning.after_step, checkpoint=checkpoint)
 
 

@@ -2,20 +2,25 @@
 
 *Source*: arXiv 2502.10089 prunes the student to 80 % zeros with iterative fine-tuning; its schedule is not published.
 Here the sparsity follows the cubic schedule of Zhu and Gupta (arXiv 1710.01878) over the first part of a fine-tuning
-run, and the rest of the run trains what is left. A weight's magnitude is taken relative to its layer's rms, because
-batch norm makes the layers' scales arbitrary. The first layer and the softmax layer stay dense: they hold under 1 % and
-3 % of the weights.
+run, and the rest of the run trains what is left. The first layer and the softmax layer stay dense: they hold under 1 %
+and 3 % of the weights.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from accelsim.errors import RangeError
 from accelsim.train.networks import Student
+
+Measure = Literal["relative", "absolute"]
+"""Of a weight, for all layers together. relative: its magnitude over its layer's rms, so that layers are about equally
+sparse (batch norm makes their scales arbitrary). absolute: its magnitude; under orthogonalised momentum small layers
+have large weights and stay denser. Pruned at once to 82 % and tuned for 3 epochs, the residual student answers 88.8 %
+so and 87.6 % by the relative measure (validation images, one seed)."""
 
 PRUNED_SHARE = 0.6
 """Share of the run over which the sparsity grows."""
@@ -35,6 +40,7 @@ class Pruning:
     sparsity: float
     n_steps: int
     every: int = 50
+    measure: Measure = "relative"
 
     def __post_init__(self) -> None:
         if not 0 <= self.sparsity < 1:
@@ -51,15 +57,17 @@ class Pruning:
         self.student.pruning_steps += 1
         step = int(self.student.pruning_steps)
         if step % self.every == 0 and step <= PRUNED_SHARE * self.n_steps + self.every:
-            prune(self.student, self.share(step))
+            prune(self.student, self.share(step), self.measure)
 
 
-def prune(student: Student, sparsity: float) -> None:
-    """Set the student's masks so that the share `sparsity` of the smallest weights is 0."""
+def prune(student: Student, sparsity: float, measure: Measure = "relative") -> None:
+    """Set the student's masks so that the share `sparsity` of the smallest weights, by `measure`, is 0."""
     student.pruned = True
     with torch.no_grad():
         weights = {name: student.convolutions[name].weight for name in pruned_layers(student)}
-        scores = {name: w.abs() / w.square().mean().sqrt().clamp(min=1e-12) for name, w in weights.items()}
+        scores = {name: w.abs() for name, w in weights.items()}
+        if measure == "relative":
+            scores = {name: s / s.square().mean().sqrt().clamp(min=1e-12) for name, s in scores.items()}
         every = torch.cat([score.flatten() for score in scores.values()])
         n_zeros = round(sparsity * len(every))
         if n_zeros == 0:

@@ -152,6 +152,17 @@ def test_pruning_leaves_the_wanted_share() -> None:
     assert torch.equal(student.features(torch.ones(1, 1, 32, 32)), before)
 
 
+def test_pruning_by_absolute_magnitude_spares_layers_of_large_weights() -> None:
+    student = Student(topology("paper", 1), 10, seed=0)
+    with torch.no_grad():
+        student.convolutions["conv2"].weight *= 100
+    prune(student, 0.5)
+    assert float(student.mask_conv2.mean()) == pytest.approx(0.5, abs=0.05)
+    prune(student, 0.5, "absolute")
+    assert zeros(student) == pytest.approx(0.5, abs=1e-4)
+    assert float(student.mask_conv2.mean()) > 0.98
+
+
 def test_pruning_grows_while_training() -> None:
     student = Student(topology("paper", 1), 10, seed=0)
     views = Views.drawn(pixels(40), n_views=2, seed=0, max_shift=4, mirrored=True, background=128)
