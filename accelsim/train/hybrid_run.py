@@ -156,9 +156,9 @@ class HybridRun:
     @cached_property
     def student(self) -> Student:
         """Stages `student` and `pruned`."""
-        options, material, lessons = self.options, self.material, self.lessons
+        options, material, lessons, measure = self.options, self.material, self.lessons, self.options.chosen.pruning
         recipe = material.sized(steps.student_recipe(options.epochs.student, options.seed))
-        pruning_recipe = material.sized(steps.pruning_recipe(options.epochs.pruning, options.seed))
+        pruning_recipe = material.sized(steps.pruning_recipe(options.epochs.pruning, options.seed, measure))
 
         def compute(checkpoint: Path | None) -> Result:
             student = steps.train_student(
@@ -171,7 +171,6 @@ class HybridRun:
         layers = [asdict(spec) for spec in self.layers]
         settings: dict[str, Any] = {"topology": layers, "recipe": asdict(recipe), **taught}
         found = self.stage("student", compute, curriculum=options.chosen.curriculum, **settings)
-        measure = options.chosen.pruning
         if options.chosen.sparsity == 0:
             return student_of(self.layers, N_CLASSES, found.arrays)
 

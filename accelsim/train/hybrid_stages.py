@@ -93,7 +93,11 @@ def student_recipe(epochs: int, seed: int) -> Recipe:
     return Recipe("student", epochs, seed, 0.05, 500, "muon", weight_decay=0.05, warmup=0.1)
 
 
-def pruning_recipe(epochs: int, seed: int) -> Recipe:
+def pruning_recipe(epochs: int, seed: int, measure: Measure = "relative") -> Recipe:
+    """By absolute magnitude with AdamW: orthogonalised steps also move weights that are masked. (After 3 epochs from
+    the same masks, validation images, one seed: 88.8 against 88.2 %.)"""
+    if measure == "absolute":
+        return Recipe("pruning", epochs, seed, 0.003, 500, "adam", weight_decay=0.01, warmup=0.05)
     return Recipe("pruning", epochs, seed, 0.03, 500, "muon", weight_decay=0.05, warmup=0.05)
 
 
