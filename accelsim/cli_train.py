@@ -30,7 +30,8 @@ DAY_S = 86_400.0
 
 
 IDLE: tuple[tuple[tuple[str, ...], Callable[[HybridOptions], bool], str], ...] = (
-    (("alpha", "temperature", "teacher_epochs"), lambda options: options.teacher == "none", "a teacher"),
+    (("alpha", "temperature"), lambda options: options.teacher == "none", "a teacher"),
+    (("teacher_epochs",), lambda options: options.teacher in ("none", "start"), "a teacher to be trained"),
     (("temperature",), lambda options: options.alpha == 0, "--alpha above 0"),
     (("array_epochs",), lambda options: options.recipe == "paper", "--recipe best"),
     (("pruning_epochs",), lambda options: options.chosen.sparsity == 0, "--sparsity above 0"),
@@ -70,6 +71,7 @@ def train_hybrid(
         opt.option(opt.METHOD, "Templates learned with the network, or the paper's: class statistics of its features."),
     ] = "best",
     topology: opt.Topology = None,
+    start: opt.Start = None,
     teacher: opt.Teacher = "fast",
     n_teachers: opt.Teachers = 1,
     alpha: opt.Alpha = 0.9,
@@ -117,6 +119,7 @@ def _baseline(
         Literal["best", "paper"], opt.option(opt.METHOD, "Whose network: ours, or the paper's.")
     ] = "best",
     topology: opt.Topology = None,
+    start: opt.Start = None,
     teacher: opt.Teacher = "fast",
     n_teachers: opt.Teachers = 1,
     alpha: opt.Alpha = 0.9,

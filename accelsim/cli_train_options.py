@@ -83,9 +83,16 @@ Topology = Annotated[
     Literal["paper", "residual"] | None,
     option(METHOD, "Network: the paper's as reconstructed, or ours of the same size [default: the recipe's]."),
 ]
+Start = Annotated[
+    Path | None,
+    option(METHOD, "Begin as the network of this workload [default: random weights].", "--start", metavar="WORKLOAD"),
+]
 Teacher = Annotated[
-    Literal["fast", "resnet50", "none"],
-    option(METHOD, "Taught by a small network (CPU), by ResNet-50 (GPU; the paper's), or by labels alone."),
+    Literal["fast", "resnet50", "start", "none"],
+    option(
+        METHOD,
+        "Taught by a small network (CPU), by ResNet-50 (GPU; the paper's), by the network of --start, or by labels.",
+    ),
 ]
 Teachers = Annotated[
     int,
@@ -176,7 +183,14 @@ Device = Annotated[
     option(TRAINING, "Where networks are trained; the same seed gives other figures on another device."),
 ]
 StudentEpochs = Annotated[
-    int | None, option(TRAINING, "Passes of the stage student [default: 120].", "--epochs", least=1, metavar="N")
+    int | None,
+    option(
+        TRAINING,
+        "Passes of the stage student [default: 120]; 0, with --start, takes its network as it is.",
+        "--epochs",
+        least=0,
+        metavar="N",
+    ),
 ]
 TeacherEpochs, PruningEpochs = stage_epochs("teacher", 16), stage_epochs("pruning", 30)
 ArrayEpochs, Int8Epochs = stage_epochs("array", 30), stage_epochs("int8", 3, least=0)

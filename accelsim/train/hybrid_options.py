@@ -88,7 +88,9 @@ class HybridOptions:
         recipe: `best` trains the network on the array's own answer; `paper` is arXiv 2502.10089's: templates from class
             statistics of a softmax student's features.
         topology: of `networks.py`.
-        teacher, n_teachers: the kind (`teachers.py`), and how many, trained from different seeds, answer together.
+        start: workload folder whose network the student begins as (`start.py`); None begins with random weights.
+        teacher, n_teachers: the kind (`teachers.py`), and how many, trained from different seeds, answer together;
+            `start` is the student as it begins.
         alpha, temperature, curriculum: of the distillation; not used without a teacher.
         sparsity: share of weights that are pruned; 0 prunes none. Of topology, curriculum and sparsity None is the
             recipe's; `chosen` has them resolved.
@@ -110,7 +112,8 @@ class HybridOptions:
     colour: bool = False
     recipe: Literal["best", "paper"] = "best"
     topology: str | None = None
-    teacher: Literal["fast", "resnet50", "none"] = "fast"
+    start: Path | None = None
+    teacher: Literal["fast", "resnet50", "start", "none"] = "fast"
     n_teachers: int = 1
     alpha: float = 0.9
     temperature: float = 1.0
@@ -160,6 +163,8 @@ class HybridOptions:
         unheard = unweighted and not self.chosen.curriculum
         eased = self.mixed_views and self.teacher != "none" and self.chosen.curriculum
         untaught = "--teacher none" if self.teacher == "none" else ""
+        itself = "--teacher start" if self.teacher == "start" else ""
+        random = "" if self.start else "no --start"
         return [
             ("--noise", paper if self.noise else "", "--recipe best, which trains on the array's answer"),
             ("--dont-care", paper if self.dont_care else "", "--recipe best, which learns the cells"),
@@ -167,7 +172,9 @@ class HybridOptions:
             ("--temperature", "--alpha 0" if unweighted and self.temperature != 1 else "", "--alpha above 0"),
             ("--alpha", "0" if unheard else "", "above 0, a curriculum, or --teacher none"),
             ("--mixed-views", "--curriculum" if eased else "", "--no-curriculum: mixtures are of any images"),
-            ("--teachers", untaught if self.n_teachers > 1 else "", "a teacher"),
+            ("--teachers", untaught or itself if self.n_teachers > 1 else "", "teachers of different seeds"),
+            ("--teacher", f"start with {random}" if itself and random else "", "--start, which is then the teacher"),
+            ("--epochs", f"0 with {random}" if random and not self.epochs.student else "", "at least 1, or --start"),
             ("--curriculum", untaught if self.curriculum else "", "a teacher"),
         ]
 

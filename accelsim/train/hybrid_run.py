@@ -3,6 +3,7 @@ stage.
 
 | stage | what is kept |
 |---|---|
+| `start` | the student as it begins, when that is the network of a workload |
 | `teacher`, `teacher-2`, … | its state |
 | `answers`, `answers-2`, … | its logits for all views of the fitted images (if mirrored, the mean of both) |
 | `ensemble` | several teachers' mean logits |
@@ -28,7 +29,7 @@ from torch import Tensor
 from accelsim.datasets import N_CLASSES
 from accelsim.errors import RangeError
 from accelsim.train import hybrid_stages as steps
-from accelsim.train.augment import INPUT_OFFSET
+from accelsim.train.augment import INPUT_OFFSET, to_input
 from accelsim.train.distill import Bank, Distillation, teach
 from accelsim.train.hybrid_options import AUGMENTATIONS, HybridOptions
 from accelsim.train.images import Images, load_split, load_test
@@ -39,12 +40,13 @@ from accelsim.train.provenance import MADE_ON, SECONDS, hours, made_by, made_on,
 from accelsim.train.prune import zeros
 from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, to_manifest
 from accelsim.train.stages import Arrays, Result, Stages
+from accelsim.train.start import load_start, start_student
 from accelsim.train.state import kept, restored, student_of
 from accelsim.train.teachers import Ensemble, Mirrored, build_teacher, recipe_of
 
 STAGE_OF = {"pruning": "pruned"}
 """Stage of a field of `Epochs`, where it has another name."""
-BEFORE = ("teacher", "answers", "ensemble", "student", "pruned", "array")
+BEFORE = ("start", "teacher", "answers", "ensemble", "student", "pruned", "array")
 """Stages (of several teachers: with a number) whose accuracies stand beside that of what the workload is."""
 TEACHER_SEEDS = 1000
 """Between the seeds of a run's teachers."""
@@ -65,6 +67,7 @@ class HybridRun:
         )  # fmt: skip
         images = {"images": split.digest, "seed": options.seed}
         self.stages = Stages(options.run_dir, {**images, **asdict(augmentation), "n_views": options.n_views})
+        self.begun_as = None if options.start is None else load_start(options.start, self.layers)
         made_on(options.device)  # raises where something is not installed, before anything is trained
         self.material = steps.Material.of(split, augmentation, options.n_views, options.seed, N_CLASSES, options.device)
         _check_classes(split.fitted.labels, options.templates_per_class)
@@ -132,18 +135,9 @@ class HybridRun:
 
     def _teacher(self, n: int) -> tuple[Any, npt.NDArray[np.float16]]:
         """Teacher n, from 0 on, and its answers; they differ in their seeds."""
-        options, material = self.options, self.material
+        options, material, mirrored = self.options, self.material, self.material.views.mirrored
         suffix = f"-{n + 1}" if n else ""
-        mirrored, seed = material.views.mirrored, options.seed + n * TEACHER_SEEDS
-        recipe = material.sized(recipe_of(options.teacher, options.epochs.teacher, seed))
-
-        def compute(checkpoint: Path | None) -> Result:
-            teacher = steps.train_teacher(material, options.teacher, recipe, checkpoint)
-            return Result(kept(teacher), {"validation_accuracy": self.accuracy(teacher)})
-
-        taught = self.stage(f"teacher{suffix}", compute, kind=options.teacher, recipe=asdict(recipe))
-        blank = build_teacher(options.teacher, material.channels, material.n_classes, seed)
-        teacher = restored(blank, taught.arrays)
+        teacher = self.start if options.teacher == "start" else self._trained_teacher(suffix, n)
         teacher = Mirrored(teacher) if mirrored else teacher
 
         def answer(checkpoint: Path | None) -> Result:
@@ -153,17 +147,48 @@ class HybridRun:
 
         return teacher, self.stage(f"answers{suffix}", answer, mirrored=mirrored).arrays["answers"]
 
+    def _trained_teacher(self, suffix: str, n: int) -> Any:
+        """Stage `teacher`."""
+        options, material = self.options, self.material
+        seed = options.seed + n * TEACHER_SEEDS
+        recipe = material.sized(recipe_of(options.teacher, options.epochs.teacher, seed))
+
+        def compute(checkpoint: Path | None) -> Result:
+            teacher = steps.train_teacher(material, options.teacher, recipe, checkpoint)
+            return Result(kept(teacher), {"validation_accuracy": self.accuracy(teacher)})
+
+        taught = self.stage(f"teacher{suffix}", compute, kind=options.teacher, recipe=asdict(recipe))
+        blank = build_teacher(options.teacher, material.channels, material.n_classes, seed)
+        return restored(blank, taught.arrays)
+
+    @cached_property
+    def start(self) -> Student | None:
+        """Stage `start`: the student as it begins; None when that is with random weights."""
+        workload = self.begun_as
+        if workload is None:
+            return None
+
+        def compute(checkpoint: Path | None) -> Result:
+            fitted = self.material.split.fitted
+            student = start_student(workload, self.layers, N_CLASSES, to_input(fitted.pixels), fitted.labels)
+            return Result(kept(student), {"validation_accuracy": self.accuracy(student)})
+
+        found = self.stage("start", compute, trains=False, workload=workload.sha256)
+        return student_of(self.layers, N_CLASSES, found.arrays)
+
     @cached_property
     def student(self) -> Student:
         """Stages `student` and `pruned`."""
-        options, material, lessons, measure = self.options, self.material, self.lessons, self.options.chosen.pruning
+        options, material, measure = self.options, self.material, self.options.chosen.pruning
+        start, lessons = self.start, self.lessons
         recipe = material.sized(steps.student_recipe(options.epochs.student, options.seed))
         pruning_recipe = material.sized(steps.pruning_recipe(options.epochs.pruning, options.seed, measure))
 
         def compute(checkpoint: Path | None) -> Result:
             student = steps.train_student(
-                material, self.layers, lessons, recipe, curriculum=options.chosen.curriculum, checkpoint=checkpoint
-            )
+                material, self.layers, lessons, recipe,
+                curriculum=options.chosen.curriculum, start=start, checkpoint=checkpoint,
+            )  # fmt: skip
             return Result(kept(student), {"validation_accuracy": self.accuracy(student)})
 
         taught: dict[str, Any] = {"teacher": options.teacher, "distillation": asdict(lessons.distillation)}
@@ -215,6 +240,7 @@ class HybridRun:
             "topology": options.chosen.topology,
             "parameters": found.parameters,
             "multiply_accumulates": found.macs,
+            **({} if self.begun_as is None else {"start": self.begun_as.manifest.name}),
             "teacher": options.teacher,
             **({} if options.teacher == "none" else taught),
             "sparsity": options.chosen.sparsity,
@@ -242,12 +268,14 @@ class HybridRun:
         """The int8 student in words."""
         options = self.options
         teachers = f"{options.n_teachers} teachers" if options.n_teachers > 1 else "a teacher"
-        taught = "labels alone" if options.teacher == "none" else f"{teachers} ({options.teacher}) and labels"
+        answering = "its start" if options.teacher == "start" else f"{teachers} ({options.teacher})"
+        taught = "labels alone" if options.teacher == "none" else f"{answering} and labels"
+        begun = "" if self.begun_as is None else f"begun as the network of {self.begun_as.manifest.name}, "
         taught += ", also on mixtures of two images" if options.mixed_views else ""
         share = options.chosen.sparsity
         pruned = f", {share:.0%} of its inner layers' weights pruned" if share else ""
-        topology_name = options.chosen.topology
-        return f"{options.dataset_name} by a student of topology {topology_name}, taught by {taught}{pruned}, int8"
+        student = f"{options.dataset_name} by a student of topology {options.chosen.topology}"
+        return f"{student}, {begun}taught by {taught}{pruned}, int8"
 
     def cnn_entry(self, layers: list[FloatLayer], head: str) -> dict[str, Any]:
         """`cnn` of the manifest."""

@@ -5,6 +5,7 @@ All of them choose on validation images and none sees a test image.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -127,10 +128,11 @@ def train_student(
     recipe: Recipe,
     *,
     curriculum: bool = False,
+    start: Student | None = None,
     checkpoint: Path | None = None,
 ) -> Student:
-    """A softmax student from scratch; `curriculum` needs lessons with a bank."""
-    student = Student(layers, material.n_classes, recipe.seed)
+    """A softmax student from scratch, or a copy of `start` trained on; `curriculum` needs lessons with a bank."""
+    student = copy.deepcopy(start) or Student(layers, material.n_classes, recipe.seed)
     order = None
     if curriculum and lessons.bank is not None:
         order = Curriculum(lessons.difficulty(), recipe.epochs).order

@@ -16,6 +16,7 @@ from accelsim.train.augment import Views
 from accelsim.train.distill import Bank, Distillation
 from accelsim.train.loop import BatchLoss
 from accelsim.train.networks import device_of
+from accelsim.train.precision import mixed
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,12 @@ class Lessons:
         return targets
 
     def batch_loss(self, model: Any) -> BatchLoss:
-        """For `loop.fit`: the module `model` gives logits [batch, n_classes]; its convolutions run in bfloat16."""
+        """For `loop.fit`: the module `model` gives logits [batch, n_classes]; in the precision of `precision.mixed`."""
 
         def loss(indices: Tensor, generator: torch.Generator) -> Tensor:
             x, views = self.draw(indices, generator)
             device = device_of(model)
-            with torch.autocast(device.type, dtype=torch.bfloat16):
+            with mixed(device):
                 logits = model(x.to(device))
             return self.loss(logits.float(), indices, views)
 

@@ -20,6 +20,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from accelsim.errors import DataError, OutputError
+from accelsim.train.precision import has_fast_bfloat16
 
 REPORTS = 10
 """Validation lines printed over a run."""
@@ -103,9 +104,9 @@ class Muon(torch.optim.Optimizer):  # type: ignore[misc, unused-ignore]
 
 
 def _orthogonal(matrix: Tensor) -> Tensor:
-    """[rows, cols] -> bfloat16, of the same singular vectors and singular values near 1."""
+    """[rows, cols] -> bfloat16 or float32 (`precision.py`), of the same singular vectors and singular values near 1."""
     a, b, c = NEWTON_SCHULZ
-    x = matrix.bfloat16()
+    x = matrix.bfloat16() if has_fast_bfloat16(matrix.device) else matrix.float()
     x = x / (x.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x

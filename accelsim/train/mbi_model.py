@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from accelsim.train.mbi_tables import Geometry, pack
+from accelsim.train.precision import has_fast_bfloat16
 
 KEY_SPREAD = 0.3
 """Size of a fresh latent: its sign is the bit, its size how many steps it takes to turn the bit."""
@@ -177,7 +178,8 @@ class PrototypeTables(nn.Module):  # type: ignore[misc, unused-ignore]
         own = torch.eye(n_tables).repeat_interleave(geometry.write_bits, 1)
         self.register_buffer("own_bits", own.repeat_interleave(shape.n_rows, 0), persistent=False)
         largest = float(weights.sum())
-        self.dtype = torch.bfloat16 if largest <= EXACT_IN_BFLOAT16 else torch.float32
+        exact = largest <= EXACT_IN_BFLOAT16
+        self.dtype = torch.bfloat16 if exact and has_fast_bfloat16("cpu") else torch.float32
 
     def _first_keys(self, examples: Tensor, generator: torch.Generator) -> Tensor:
         """[n_tables * n_keys, patch_columns]: patches of training images, so that each key wins somewhere.

@@ -19,6 +19,7 @@ from accelsim.train.images import Images, Split
 from accelsim.train.integer_network import FloatLayer
 from accelsim.train.loop import Recipe, fit
 from accelsim.train.mbi_fit import Copies, divergence
+from accelsim.train.precision import mixed
 from accelsim.train.progress import progress_bar
 from accelsim.train.quantise import fold_batch_norm
 
@@ -89,7 +90,7 @@ def to_integer_input(images: Tensor) -> Tensor:
 
 
 def logits_of(network: Network, images: Tensor) -> Tensor:
-    """Logits [n, n_classes] float32 of images [n, height, width] uint8, computed in bfloat16."""
+    """Logits [n, n_classes] float32 of images [n, height, width] uint8, in the precision of `precision.mixed`."""
     network.eval()
     with torch.no_grad():
         return torch.cat([_forward(network, part) for part in images.split(EVALUATED)])
@@ -97,7 +98,7 @@ def logits_of(network: Network, images: Tensor) -> Tensor:
 
 def _forward(network: Network, images: Tensor) -> Tensor:
     x = (to_integer_input(images).float() * INPUT_SCALE).contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed("cpu"):
         return network(x).float()
 
 

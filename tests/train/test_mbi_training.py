@@ -204,14 +204,18 @@ def test_training_glimpses_are_the_recorded_ones(torch: Any) -> None:
 
 @pytest.mark.torch
 @pytest.mark.parametrize(("first", "then"), [(3, 4), (5, 0)])
-@pytest.mark.parametrize("hidden_weight", [1, 60])
-def test_the_model_answers_as_its_tables_do(torch: Any, first: int, then: int, hidden_weight: int) -> None:
+@pytest.mark.parametrize(("hidden_weight", "fast"), [(1, True), (1, False), (60, True)])
+def test_the_model_answers_as_its_tables_do(
+    torch: Any, first: int, then: int, hidden_weight: int, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accelsim.train import mbi_model
     from accelsim.train.mbi_model import PrototypeTables, TableShape
 
+    monkeypatch.setattr(mbi_model, "has_fast_bfloat16", lambda device: fast)
     generator = torch.Generator().manual_seed(0)
     bits = 2 * torch.randint(0, 2, (300, 3, 32), generator=generator, dtype=torch.int8) - 1
     model = PrototypeTables(SMALL, TableShape(first, then), hidden_weight, bits, 1)
-    assert model.dtype == (torch.bfloat16 if hidden_weight == 1 else torch.float32)
+    assert model.dtype == (torch.bfloat16 if hidden_weight == 1 and fast else torch.float32)
     with torch.no_grad():
         model.votes.copy_(torch.randint(-8, 8, model.votes.shape, generator=generator))
         summed = model(bits, 1.0).numpy()

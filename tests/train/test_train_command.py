@@ -130,7 +130,9 @@ def test_a_run_folder_that_cannot_be_written(tmp_path: Path) -> None:
     [
         ("--teacher none --alpha 0.9", "--alpha: got 0.9, need a teacher"),
         ("--teacher none --temperature 1", "--temperature: got 1.0, need a teacher"),
-        ("--teacher none --teacher-epochs 3", "--teacher-epochs: got 3, need a teacher"),
+        ("--teacher none --teacher-epochs 3", "--teacher-epochs: got 3, need a teacher to be trained"),
+        ("--epochs 0", "--epochs: got 0 with no --start, need at least 1, or --start"),
+        ("--teacher start", "--teacher: got start with no --start, need --start, which is then the teacher"),
         ("--recipe paper --array-epochs 3", "--array-epochs: got 3, need --recipe best"),
         ("--pruning-epochs 3", "--pruning-epochs: got 3, need --sparsity above 0"),
         ("--noise-age-s 60", "--noise-age-s: got 60.0, need --noise"),
