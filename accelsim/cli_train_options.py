@@ -180,7 +180,7 @@ def stage_epochs(stage: str, default: int, least: int = 1) -> Any:
 
 Device = Annotated[
     Literal["cpu", "cuda"],
-    option(TRAINING, "Where networks are trained; the same seed gives other figures on another device."),
+    option(TRAINING, "Where networks are trained; the same seed gives other figures on another one."),
 ]
 StudentEpochs = Annotated[
     int | None,

@@ -40,7 +40,7 @@ from accelsim.errors import RangeError
 from accelsim.train.lessons import Lessons
 from accelsim.train.loop import Recipe, fit
 from accelsim.train.networks import N_FEATURES, Student, device_of
-from accelsim.train.precision import mixed
+from accelsim.train.precision import fast_autocast
 from accelsim.train.templates import Templates, cluster
 
 SURROGATE_WIDTH = 1.0
@@ -250,7 +250,7 @@ def fit_acam(
     def batch_loss(indices: Tensor, generator: torch.Generator) -> Tensor:
         x, views = lessons.draw(indices, generator)
         device = device_of(network)
-        with mixed(device):
+        with fast_autocast(device):
             logits = network.logits(x.to(device), generator)
         return lessons.loss(logits, indices, views)
 

@@ -50,6 +50,7 @@ def train_softmax(options: HybridOptions) -> Path | None:
     Raises:
         As `hybrid.train_hybrid`.
     """
+    options.need_lessons(array=False)
     run = HybridRun(options)
     layers, integers = _int8(run)
     chosen = integers.figures["quantisation"]
@@ -64,6 +65,7 @@ def train_cosine(options: HybridOptions) -> Path | None:
     Raises:
         As `hybrid.train_hybrid`.
     """
+    options.need_lessons(array=False)
     run = HybridRun(options)
     layers, integers = _int8(run)
     fitted, validation = run.material.split.fitted, run.material.split.validation

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from accelsim.train.augment import Views
 from accelsim.train.networks import device_of
-from accelsim.train.precision import mixed
+from accelsim.train.precision import fast_autocast
 
 CURRICULUM_START = 0.3
 CURRICULUM_END = 0.5
@@ -50,7 +50,7 @@ def teach(teacher: Any, views: Views, progress: Progress, batch_size: int = 1000
     n = len(views.pixels)
     task = progress.add_task("teacher's answers", total=views.n_views * n)
     answers = []
-    with torch.no_grad(), mixed(device):
+    with torch.no_grad(), fast_autocast(device):
         for view in range(views.n_views):
             rows = []
             for indices in torch.arange(n).split(batch_size):

@@ -59,8 +59,9 @@ def train_hybrid(options: HybridOptions) -> Path | None:
         RangeError, UsageError, SpecError: options that cannot be.
         OutputError: a folder cannot be written.
     """
-    run = HybridRun(options)
     best = options.recipe == "best"
+    options.need_lessons(array=best)
+    run = HybridRun(options)
     network = _array(run) if best else None
     student = network.student if network else run.student
     shapes = float_layers(student)[: len(run.layers)]

@@ -172,11 +172,17 @@ class HybridOptions:
             ("--temperature", "--alpha 0" if unweighted and self.temperature != 1 else "", "--alpha above 0"),
             ("--alpha", "0" if unheard else "", "above 0, a curriculum, or --teacher none"),
             ("--mixed-views", "--curriculum" if eased else "", "--no-curriculum: mixtures are of any images"),
-            ("--teachers", untaught or itself if self.n_teachers > 1 else "", "teachers of different seeds"),
+            ("--teachers", untaught if self.n_teachers > 1 else "", "a teacher"),
+            ("--teachers", itself if self.n_teachers > 1 else "", "--teacher fast or resnet50"),
             ("--teacher", f"start with {random}" if itself and random else "", "--start, which is then the teacher"),
+            ("--out", f"{self.out}, the folder of --start" if self._onto_start() else "", "another folder"),
+            ("--curriculum", "--epochs 0" if self.curriculum and not self.epochs.student else "", "--epochs above 0"),
             ("--epochs", f"0 with {random}" if random and not self.epochs.student else "", "at least 1, or --start"),
             ("--curriculum", untaught if self.curriculum else "", "a teacher"),
         ]
+
+    def _onto_start(self) -> bool:
+        return self.start is not None and self.out is not None and self.out.resolve() == self.start.resolve()
 
     @property
     def chosen(self) -> RecipeDefaults:
@@ -184,10 +190,20 @@ class HybridOptions:
         recipe = RECIPES[self.recipe]
         return RecipeDefaults(
             self.topology or recipe.topology,
-            recipe.curriculum if self.curriculum is None else self.curriculum,
+            bool(self.epochs.student) and (recipe.curriculum if self.curriculum is None else self.curriculum),
             recipe.sparsity if self.sparsity is None else self.sparsity,
             recipe.pruning,
         )
+
+    def need_lessons(self, *, array: bool) -> None:
+        """array: whether the array is trained.
+
+        Raises:
+            UsageError: if a teacher would be asked, and nothing is trained that could learn from it.
+        """
+        trains = self.epochs.student or self.chosen.sparsity or self.epochs.int8 or array
+        if not trains and self.teacher != "none":
+            raise UsageError(f"--teacher: got {self.teacher} with nothing that is trained, need --teacher none")
 
     @property
     def channels(self) -> int:

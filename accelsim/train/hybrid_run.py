@@ -61,13 +61,13 @@ class HybridRun:
         self.options = options
         self.layers: Topology = topology(options.chosen.topology, options.channels)
         augmentation = AUGMENTATIONS[options.dataset]
+        self.begun_as = None if options.start is None else load_start(options.start, self.layers)
         split = load_split(
             options.dataset, options.data_root,
             grey=not options.colour, download=options.download, limit=options.limit,
         )  # fmt: skip
         images = {"images": split.digest, "seed": options.seed}
         self.stages = Stages(options.run_dir, {**images, **asdict(augmentation), "n_views": options.n_views})
-        self.begun_as = None if options.start is None else load_start(options.start, self.layers)
         made_on(options.device)  # raises where something is not installed, before anything is trained
         self.material = steps.Material.of(split, augmentation, options.n_views, options.seed, N_CLASSES, options.device)
         _check_classes(split.fitted.labels, options.templates_per_class)
@@ -173,14 +173,15 @@ class HybridRun:
             student = start_student(workload, self.layers, N_CLASSES, to_input(fitted.pixels), fitted.labels)
             return Result(kept(student), {"validation_accuracy": self.accuracy(student)})
 
-        found = self.stage("start", compute, trains=False, workload=workload.sha256)
+        found = self.stage("start", compute, workload=workload.sha256)
         return student_of(self.layers, N_CLASSES, found.arrays)
 
     @cached_property
     def student(self) -> Student:
         """Stages `student` and `pruned`."""
         options, material, measure = self.options, self.material, self.options.chosen.pruning
-        start, lessons = self.start, self.lessons
+        # The start comes after a trained teacher, which runs with and without it then share.
+        lessons, start = self.lessons, self.start
         recipe = material.sized(steps.student_recipe(options.epochs.student, options.seed))
         pruning_recipe = material.sized(steps.pruning_recipe(options.epochs.pruning, options.seed, measure))
 
@@ -231,7 +232,7 @@ class HybridRun:
             "temperature": options.temperature,
             "curriculum": options.chosen.curriculum,
         }
-        found = size(self.layers, N_CLASSES)
+        found, begun = size(self.layers, N_CLASSES), self.begun_as
         epochs = {f"epochs_{name}": n for name, n in asdict(options.epochs).items() if STAGE_OF.get(name, name) in done}
         return {
             "command": options.command_line(kind),
@@ -240,7 +241,7 @@ class HybridRun:
             "topology": options.chosen.topology,
             "parameters": found.parameters,
             "multiply_accumulates": found.macs,
-            **({} if self.begun_as is None else {"start": self.begun_as.manifest.name}),
+            **({} if begun is None else {"start": begun.manifest.name, "start_sha256": begun.sha256}),
             "teacher": options.teacher,
             **({} if options.teacher == "none" else taught),
             "sparsity": options.chosen.sparsity,
@@ -259,10 +260,10 @@ class HybridRun:
 
     def _zeros(self, with_softmax: bool) -> dict[str, float]:
         """Shares of pruned weights: of the layers that are pruned, and of the whole network."""
-        if "pruned" not in self.stages.done:
+        if not self.student.pruned:
             return {}
         whole = zeros(self.student, whole=True, with_softmax=with_softmax)
-        return {"zeros": self.stages.done["pruned"].figures["zeros"], "zeros_of_all": round(whole, 6)}
+        return {"zeros": round(zeros(self.student), 6), "zeros_of_all": round(whole, 6)}
 
     def student_text(self) -> str:
         """The int8 student in words."""
@@ -272,8 +273,8 @@ class HybridRun:
         taught = "labels alone" if options.teacher == "none" else f"{answering} and labels"
         begun = "" if self.begun_as is None else f"begun as the network of {self.begun_as.manifest.name}, "
         taught += ", also on mixtures of two images" if options.mixed_views else ""
-        share = options.chosen.sparsity
-        pruned = f", {share:.0%} of its inner layers' weights pruned" if share else ""
+        share = zeros(self.student)
+        pruned = f", {share:.0%} of its inner layers' weights pruned" if self.student.pruned else ""
         student = f"{options.dataset_name} by a student of topology {options.chosen.topology}"
         return f"{student}, {begun}taught by {taught}{pruned}, int8"
 

@@ -16,7 +16,7 @@ from accelsim.train.augment import Views
 from accelsim.train.distill import Bank, Distillation
 from accelsim.train.loop import BatchLoss
 from accelsim.train.networks import device_of
-from accelsim.train.precision import mixed
+from accelsim.train.precision import fast_autocast
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Lessons:
         return targets
 
     def batch_loss(self, model: Any) -> BatchLoss:
-        """For `loop.fit`: the module `model` gives logits [batch, n_classes]; in the precision of `precision.mixed`."""
+        """For `loop.fit`: the module `model` gives logits [batch, n_classes], in the faster precision."""
 
         def loss(indices: Tensor, generator: torch.Generator) -> Tensor:
             x, views = self.draw(indices, generator)
             device = device_of(model)
-            with mixed(device):
+            with fast_autocast(device):
                 logits = model(x.to(device))
             return self.loss(logits.float(), indices, views)
 

@@ -19,7 +19,7 @@ from accelsim.train.images import Images, Split
 from accelsim.train.integer_network import FloatLayer
 from accelsim.train.loop import Recipe, fit
 from accelsim.train.mbi_fit import Copies, divergence
-from accelsim.train.precision import mixed
+from accelsim.train.precision import fast_autocast
 from accelsim.train.progress import progress_bar
 from accelsim.train.quantise import fold_batch_norm
 
@@ -90,7 +90,7 @@ def to_integer_input(images: Tensor) -> Tensor:
 
 
 def logits_of(network: Network, images: Tensor) -> Tensor:
-    """Logits [n, n_classes] float32 of images [n, height, width] uint8, in the precision of `precision.mixed`."""
+    """Logits [n, n_classes] float32 of images [n, height, width] uint8, computed in the faster precision."""
     network.eval()
     with torch.no_grad():
         return torch.cat([_forward(network, part) for part in images.split(EVALUATED)])
@@ -98,7 +98,7 @@ def logits_of(network: Network, images: Tensor) -> Tensor:
 
 def _forward(network: Network, images: Tensor) -> Tensor:
     x = (to_integer_input(images).float() * INPUT_SCALE).contiguous(memory_format=torch.channels_last)
-    with mixed("cpu"):
+    with fast_autocast("cpu"):
         return network(x).float()
 
 

@@ -109,11 +109,13 @@ def versions() -> dict[str, str]:
 
 
 def device(trained_on: str = "cpu") -> str:
-    """What it runs on.
+    """What it runs on; of a CPU also the type that networks are trained in there (`precision.py`).
 
     Raises:
         UsageError: if torch finds no such device.
     """
+    from accelsim.train.precision import has_fast_bfloat16
+
     if trained_on == "cuda":
         import torch
 
@@ -121,7 +123,8 @@ def device(trained_on: str = "cpu") -> str:
             raise UsageError("--device: got cuda, need a GPU that torch finds, or --device cpu")
         return str(torch.cuda.get_device_name())
     names = [line.partition(":")[2].strip() for line in _lines(CPU_INFO) if line.startswith("model name")]
-    return f"{os.cpu_count()} CPU cores, {names[0] if names else platform.machine()}"
+    precision = "bfloat16" if has_fast_bfloat16("cpu") else "float32"
+    return f"{os.cpu_count()} CPU cores, {names[0] if names else platform.machine()}, {precision}"
 
 
 def _lines(path: Path) -> list[str]:

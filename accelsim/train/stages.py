@@ -25,7 +25,8 @@ from safetensors.numpy import save_file
 from accelsim.errors import OutputError
 
 VERSION = 2
-"""Raised when a step or a constant of any stage changes what it computes, so that no stage of before is taken over."""
+"""Raised when a step or a constant of any stage changes what it computes, so that no stage of before is taken over.
+Not for the precision of training, which depends on the processor: a run may go on on another (manifests name both)."""
 
 SECONDS_SO_FAR = ".seconds"
 """Suffix of the file beside a checkpoint."""

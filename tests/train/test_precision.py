@@ -1,4 +1,4 @@
-"""Training computes in bfloat16 only where that is fast; with either type it learns."""
+"""Training computes in bfloat16 only where that is fast."""
 
 from __future__ import annotations
 
@@ -18,18 +18,39 @@ def torch() -> Any:
 def test_the_type_follows_the_processor(
     torch: Any, capability: str, fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from accelsim.train.loop import Muon
-    from accelsim.train.precision import has_fast_bfloat16, mixed
+    from accelsim.train.augment import Views
+    from accelsim.train.distill import Distillation, teach
+    from accelsim.train.lessons import Lessons
+    from accelsim.train.loop import _orthogonal
+    from accelsim.train.precision import fast_autocast, has_fast_bfloat16
+    from accelsim.train.progress import progress_bar
 
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     expected = torch.bfloat16 if fast else torch.float32
-    with mixed("cpu"):
+    with fast_autocast("cpu"):
         assert torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3)).dtype == expected
     assert has_fast_bfloat16("cpu") == fast
     assert has_fast_bfloat16("cuda:0")
-    # Orthogonalised steps, whichever type they are computed in.
-    weight = torch.zeros(4, 2, 3, 3, requires_grad=True)
-    weight.grad = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
-    Muon([weight], lr=1.0, momentum=0.0).step()
-    singular = torch.linalg.svdvals(weight.detach().flatten(1))
+    step = _orthogonal(torch.randn(4, 18, generator=torch.Generator().manual_seed(0)))
+    assert step.dtype == expected
+    singular = torch.linalg.svdvals(step.float())
     assert 0.5 < float(singular.min()) <= float(singular.max()) < 1.4
+
+    seen = []
+
+    class Network(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = torch.nn.Linear(32 * 32, 10)
+
+        def forward(self, x: Any) -> Any:
+            logits = self.dense(x.flatten(1))
+            seen.append(logits.dtype)
+            return logits
+
+    views = Views.drawn(torch.zeros(6, 1, 32, 32, dtype=torch.uint8), 1, 0, 0, False, 0)
+    lessons = Lessons(views, torch.arange(6), Distillation(0.0, 1.0))
+    lessons.batch_loss(Network())(torch.arange(6), torch.Generator())
+    with progress_bar() as progress:
+        teach(Network(), views, progress)
+    assert seen == [expected, expected]
