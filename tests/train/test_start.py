@@ -206,7 +206,7 @@ def test_a_shipped_network_is_pruned_and_teaches_itself(
     train_softmax(options)  # every stage is kept
     with pytest.raises(AssertionError, match="no teacher is trained"):
         train_softmax(replace(options, teacher="fast"))
-    other = replace(options, start=WORKLOADS / "cifar10_softmax", topology="paper")
+    other = replace(options, start=WORKLOADS / "cifar10_hybrid_paper", topology="paper")
     with pytest.raises(AssertionError, match="no teacher is trained"):
         train_softmax(other)  # prunes another network
     assert "begun as the network of cifar10_hybrid, taught by its start and labels" in made.description
