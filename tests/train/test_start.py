@@ -32,7 +32,10 @@ def pixels(torch: Any) -> Any:
     return torch.nn.functional.interpolate(coarse.float(), (32, 32), mode="bilinear").to(torch.uint8)
 
 
-@pytest.mark.parametrize(("name", "topology"), [("cifar10_hybrid", "residual"), ("cifar10_hybrid_paper", "paper")])
+@pytest.mark.parametrize(
+    ("name", "topology"),
+    [("cifar10_hybrid", "residual"), ("cifar10_softmax", "residual"), ("cifar10_hybrid_paper", "paper")],
+)
 def test_the_float_network_is_the_integer_one_but_for_rounding(torch: Any, name: str, topology: str) -> None:
     from accelsim.train import networks
     from accelsim.train.augment import to_input
