@@ -139,7 +139,7 @@ RATIOS = (
         Unchecked("unpublished", "the energy of the cosine baseline is not given, nor what it was computed on"),
         physical=Reading(
             "dynamic energy: cosine layer (class means in the network's weight memory) and argmax of cnn_physical over "
-            "the match of hybrid_physical, one network",
+            "the match of hybrid_physical, networks of one topology (the head's is pruned)",
             lambda r: hybrid_head.compared(r).network_x,
         ),
         refs=("C6",),

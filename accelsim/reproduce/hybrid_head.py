@@ -75,7 +75,7 @@ class Compared:
 
 
 def compared(runs: Runs) -> Compared:
-    """Reads the head's and the match's energy from the ledgers of one network on two chips."""
+    """Reads the head's and the match's energy from the ledgers of two networks of one topology, each on its chip."""
     head, match = runs.energy("cnn_physical", "cifar10_cosine"), runs.energy("hybrid_physical", "cifar10_hybrid")
     chip = runs.chip("cnn_physical")
     store = chip["weights"].spec

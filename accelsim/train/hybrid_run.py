@@ -173,7 +173,7 @@ class HybridRun:
             student = start_student(workload, self.layers, N_CLASSES, to_input(fitted.pixels), fitted.labels)
             return Result(kept(student), {"validation_accuracy": self.accuracy(student)})
 
-        found = self.stage("start", compute, workload=workload.sha256)
+        found = self.stage("start", compute, trains=False, workload=workload.sha256)
         return student_of(self.layers, N_CLASSES, found.arrays)
 
     @cached_property

@@ -8,7 +8,8 @@ and 3 % of the weights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -34,6 +35,7 @@ class Pruning:
         sparsity: share of zeros over all weights of the pruned layers together, at the end.
         n_steps: optimiser steps of the whole run.
         every: steps between two prunings.
+        within: masks of a student that has been pruned before, by layer: its zeros stay zeros.
     """
 
     student: Student
@@ -41,10 +43,13 @@ class Pruning:
     n_steps: int
     every: int = 50
     measure: Measure = "relative"
+    within: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.sparsity < 1:
             raise RangeError(f"sparsity: got {self.sparsity}, need 0 … below 1")
+        if self.student.pruned:
+            self.within.update({name: mask_of(self.student, name).clone() for name in pruned_layers(self.student)})
         self.student.pruned = True
 
     def share(self, step: int) -> float:
@@ -57,14 +62,20 @@ class Pruning:
         self.student.pruning_steps += 1
         step = int(self.student.pruning_steps)
         if step % self.every == 0 and step <= PRUNED_SHARE * self.n_steps + self.every:
-            prune(self.student, self.share(step), self.measure)
+            prune(self.student, self.share(step), self.measure, self.within)
 
 
-def prune(student: Student, sparsity: float, measure: Measure = "relative") -> None:
-    """Set the student's masks so that the share `sparsity` of the smallest weights, by `measure`, is 0."""
+def prune(
+    student: Student, sparsity: float, measure: Measure = "relative", within: Mapping[str, Any] | None = None
+) -> None:
+    """Set the student's masks so that the share `sparsity` of the smallest weights, by `measure`, is 0.
+
+    within: masks by layer, whose zeros are the smallest weights of all, and are 0 whatever the share.
+    """
     student.pruned = True
     with torch.no_grad():
         weights = {name: student.convolutions[name].weight for name in pruned_layers(student)}
+        weights |= {name: weights[name] * mask.to(weights[name].device) for name, mask in (within or {}).items()}
         scores = {name: w.abs() for name, w in weights.items()}
         if measure == "relative":
             scores = {name: s / s.square().mean().sqrt().clamp(min=1e-12) for name, s in scores.items()}
@@ -74,7 +85,12 @@ def prune(student: Student, sparsity: float, measure: Measure = "relative") -> N
             return
         threshold = every.kthvalue(n_zeros).values
         for name, score in scores.items():
-            getattr(student, f"mask_{name}").copy_(score > threshold)
+            mask_of(student, name).copy_(score > threshold)
+
+
+def mask_of(student: Student, name: str) -> Any:
+    """A layer's mask, shaped as its weights."""
+    return getattr(student, f"mask_{name}")
 
 
 def pruned_layers(student: Student) -> list[str]:
@@ -85,7 +101,7 @@ def pruned_layers(student: Student) -> list[str]:
 def zeros(student: Student, *, whole: bool = False, with_softmax: bool = False) -> float:
     """Share of pruned weights among those of the pruned layers, or of the whole network, its softmax layer's included
     on request."""
-    masks: list[Any] = [getattr(student, f"mask_{name}") for name in pruned_layers(student)]
+    masks = [mask_of(student, name) for name in pruned_layers(student)]
     n_dense = 0
     if whole:
         n_dense = student.convolutions[student.layers[0].name].weight.numel()

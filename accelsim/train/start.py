@@ -28,6 +28,7 @@ from accelsim.errors import RangeError
 from accelsim.manifest_cnn import Cnn, ConvLayer, DenseLayer
 from accelsim.train.augment import INPUT_OFFSET, INPUT_SCALE
 from accelsim.train.networks import IMAGE_SIDE, TOPOLOGIES, ConvSpec, Student, Topology, topology
+from accelsim.train.prune import mask_of, pruned_layers
 from accelsim.train.quantise import Scales
 from accelsim.workload import Workload, load_workload
 
@@ -112,8 +113,8 @@ def start_student(workload: Workload, layers: Topology, n_classes: int, x: Tenso
             weight, bias, scale = _real(workload, spec, scales)
             length = weight.flatten(1).norm(dim=1).clamp(min=LEAST_LENGTH)
             student.convolutions[spec.name].weight.copy_(weight / length.reshape(-1, 1, 1, 1))
-            if student.pruned:
-                getattr(student, f"mask_{spec.name}").copy_(weight != 0)
+            if student.pruned and spec.name in pruned_layers(student):
+                mask_of(student, spec.name).copy_(weight != 0)
             hooks.append(student.norms[spec.name].register_forward_pre_hook(_measure(length, bias)))
             scales.keep(spec.name, scale)
         student.features(x[:STATISTICS_IMAGES])

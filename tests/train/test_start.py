@@ -110,7 +110,7 @@ def test_a_network_that_computes_something_else_is_refused(
 def test_zeros_of_a_pruned_network_are_kept(torch: Any) -> None:
     from accelsim.train import networks
     from accelsim.train.augment import to_input
-    from accelsim.train.prune import zeros
+    from accelsim.train.prune import Pruning, mask_of, pruned_layers, zeros
     from accelsim.train.start import load_start, start_student
 
     layers, labels = networks.topology("paper", 1), torch.arange(N_IMAGES) % 10
@@ -119,6 +119,18 @@ def test_zeros_of_a_pruned_network_are_kept(torch: Any) -> None:
     assert student.pruned
     # Rounding to int8 adds some zeros to the pruned ones.
     assert workload.manifest.training["zeros"] <= zeros(student) < workload.manifest.training["zeros"] + 0.02
+    assert student.mask_conv1.all()  # the first layer is not pruned
+
+    # Pruned further, no zero comes back, whatever the optimiser has made of the weights below the masks.
+    begun = {name: mask_of(student, name).clone() for name in pruned_layers(student)}
+    with torch.no_grad():
+        for name in begun:
+            student.convolutions[name].weight.add_(100.0 * (begun[name] == 0))
+    pruning = Pruning(student, 0.9, 100, 10)
+    for _ in range(70):
+        pruning.after_step()
+        assert all((mask_of(student, name) <= mask).all() for name, mask in begun.items())
+    assert zeros(student) == pytest.approx(0.9, abs=0.001)
 
 
 def test_a_folder_that_is_no_workload(torch: Any, tmp_path: Path) -> None:
