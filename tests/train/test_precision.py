@@ -37,20 +37,11 @@ def test_the_type_follows_the_processor(
     assert 0.5 < float(singular.min()) <= float(singular.max()) < 1.4
 
     seen = []
-
-    class Network(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.dense = torch.nn.Linear(32 * 32, 10)
-
-        def forward(self, x: Any) -> Any:
-            logits = self.dense(x.flatten(1))
-            seen.append(logits.dtype)
-            return logits
-
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(32 * 32, 10))
+    network.register_forward_hook(lambda _, inputs, logits: seen.append(logits.dtype))
     views = Views.drawn(torch.zeros(6, 1, 32, 32, dtype=torch.uint8), 1, 0, 0, False, 0)
     lessons = Lessons(views, torch.arange(6), Distillation(0.0, 1.0))
-    lessons.batch_loss(Network())(torch.arange(6), torch.Generator())
+    lessons.batch_loss(network)(torch.arange(6), torch.Generator())
     with progress_bar() as progress:
-        teach(Network(), views, progress)
+        teach(network, views, progress)
     assert seen == [expected, expected]
