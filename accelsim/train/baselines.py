@@ -26,6 +26,7 @@ import torch
 from accelsim.datasets import N_CLASSES
 from accelsim.train import hybrid_stages as steps
 from accelsim.train.hybrid import int8_softmax
+from accelsim.train.hybrid_manifest import cnn_entry, dataset_entry, student_text, training_entry
 from accelsim.train.hybrid_options import HybridOptions
 from accelsim.train.hybrid_run import HybridRun
 from accelsim.train.images import Images
@@ -56,7 +57,7 @@ def train_softmax(options: HybridOptions) -> Path | None:
     chosen = integers.figures["quantisation"]
     validation = integers.figures[f"validation_accuracy_int8_{chosen}"]
     figures = {**integers.figures, "validation_accuracy": validation}
-    return _record(run, "softmax", "softmax", f"{run.student_text()}, with its softmax layer.", layers, figures)
+    return _record(run, "softmax", "softmax", f"{student_text(run)}, with its softmax layer.", layers, figures)
 
 
 def train_cosine(options: HybridOptions) -> Path | None:
@@ -81,7 +82,7 @@ def train_cosine(options: HybridOptions) -> Path | None:
     chosen = run.stage("cosine", compute, trains=False)
     layers = [*layers[:-1], cosine_layer(chosen.arrays["cosine.weight"], chosen.arrays["cosine.bias"])]
     text = (
-        f"{run.student_text()}; its softmax layer is replaced by the cosine similarity of the features with one "
+        f"{student_text(run)}; its softmax layer is replaced by the cosine similarity of the features with one "
         f"template a class, {COSINE[chosen.figures['template_rule']]}. Templates are divided by their length when they "
         "are stored, "
         "and the length of the features changes no decision, so the similarity is a dense layer of 7,840 "
@@ -160,13 +161,13 @@ def _record(
         "kind": "cnn",
         "method": method,
         "description": text,
-        "dataset": run.dataset_entry(n_inputs),
-        "training": run.training_entry(kind, figures),
+        "dataset": dataset_entry(run, n_inputs),
+        "training": training_entry(run, kind, figures),
         "accuracy": {
             "measured": tested.figures["accuracy"],
             "note": f"{n_inputs} test images, read once; int8 network",
         },
-        "cnn": run.cnn_entry([layer.shape for layer in layers], "argmax"),
+        "cnn": cnn_entry(run, [layer.shape for layer in layers], "argmax"),
     }
     save_workload(run.options.out, manifest, to_arrays(layers), tested.arrays)
     return run.options.out

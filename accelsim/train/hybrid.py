@@ -28,6 +28,7 @@ from accelsim.errors import UsageError
 from accelsim.train import hybrid_stages as steps
 from accelsim.train.acam_training import AcamNetwork
 from accelsim.train.augment import INPUT_SCALE
+from accelsim.train.hybrid_manifest import cnn_entry, dataset_entry, student_text, training_entry
 from accelsim.train.hybrid_options import HybridOptions
 from accelsim.train.hybrid_run import HybridRun
 from accelsim.train.networks import N_FEATURES, Student
@@ -204,13 +205,13 @@ def _save(
         "kind": "hybrid",
         "method": "acam_aware" if rule == LEARNED else unlearned,
         "description": _description(run, rule),
-        "dataset": run.dataset_entry(n_inputs),
-        "training": run.training_entry("hybrid", figures),
+        "dataset": dataset_entry(run, n_inputs),
+        "training": training_entry(run, "hybrid", figures),
         "accuracy": {
             "measured": tested.figures["accuracy"],
             "note": f"{n_inputs} test images, read once; int8 network, ideal template match",
         },
-        "cnn": run.cnn_entry([layer.shape for layer in layers], "acam"),
+        "cnn": cnn_entry(run, [layer.shape for layer in layers], "acam"),
         "acam": templates.manifest(N_CLASSES),
     }
     save_workload(options.out, manifest, {**to_arrays(layers), **templates.arrays()}, tested.arrays)
@@ -219,6 +220,6 @@ def _save(
 def _description(run: HybridRun, rule: str) -> str:
     options = run.options
     return (
-        f"{run.student_text()}; {options.templates_per_class} template(s) a class over {options.feature_bits}-bit "
+        f"{student_text(run)}; {options.templates_per_class} template(s) a class over {options.feature_bits}-bit "
         f"features: {METHODS[rule]}"
     )

@@ -11,7 +11,8 @@ stage.
 | `student` | the softmax student's state |
 | `pruned` | the same with its masks |
 
-`hybrid.py` and `baselines.py` go on from here; with the same run folder and the same options they share these stages.
+`hybrid.py` and `baselines.py` go on from here (`hybrid_manifest.py` says what came of it); with the same run
+folder and the same options they share these stages.
 """
 
 from __future__ import annotations
@@ -29,25 +30,21 @@ from torch import Tensor
 from accelsim.datasets import N_CLASSES
 from accelsim.errors import RangeError
 from accelsim.train import hybrid_stages as steps
-from accelsim.train.augment import INPUT_OFFSET, to_input
+from accelsim.train.augment import to_input
 from accelsim.train.distill import Bank, Distillation, teach
 from accelsim.train.hybrid_options import AUGMENTATIONS, HybridOptions
 from accelsim.train.images import Images, load_split, load_test
 from accelsim.train.lessons import Lessons
-from accelsim.train.networks import IMAGE_SIDE, Student, Topology, placed, size, topology
+from accelsim.train.networks import Student, Topology, placed, topology
 from accelsim.train.progress import progress_bar
-from accelsim.train.provenance import MADE_ON, SECONDS, hours, made_by, made_on, timed
+from accelsim.train.provenance import made_on, timed
 from accelsim.train.prune import zeros
-from accelsim.train.quantise import FloatLayer, IntegerLayer, evaluate, to_manifest
+from accelsim.train.quantise import IntegerLayer, evaluate
 from accelsim.train.stages import Arrays, Result, Stages
 from accelsim.train.start import load_start, start_student
 from accelsim.train.state import kept, restored, student_of
 from accelsim.train.teachers import Ensemble, Mirrored, build_teacher, recipe_of
 
-STAGE_OF = {"pruning": "pruned"}
-"""Stage of a field of `Epochs`, where it has another name."""
-BEFORE = ("start", "teacher", "answers", "ensemble", "student", "pruned", "array")
-"""Stages (of several teachers: with a number) whose accuracies stand beside that of what the workload is."""
 TEACHER_SEEDS = 1000
 """Between the seeds of a run's teachers."""
 MIXED_SEED = 500
@@ -217,80 +214,6 @@ class HybridRun:
         """Last layer's output of the images, and the arrays of `eval.safetensors`."""
         output, nonzero_macs = evaluate(layers, steps.integer_input(images), description=description)
         return output, {"features": output, "nonzero_macs": nonzero_macs, "labels": images.label_bytes}
-
-    def training_entry(self, kind: str, figures: dict[str, Any]) -> dict[str, Any]:
-        """`training` of the manifest; figures: what the workload's own stages add."""
-        options, done = self.options, self.stages.done
-        measured = {
-            f"validation_accuracy_{name}": result.figures["validation_accuracy"]
-            for name, result in done.items()
-            if name.partition("-")[0] in BEFORE
-        }
-        taught = {
-            "teachers": options.n_teachers,
-            "alpha": options.alpha,
-            "temperature": options.temperature,
-            "curriculum": options.chosen.curriculum,
-        }
-        found, begun = size(self.layers, N_CLASSES), self.begun_as
-        epochs = {f"epochs_{name}": n for name, n in asdict(options.epochs).items() if STAGE_OF.get(name, name) in done}
-        return {
-            "command": options.command_line(kind),
-            "seed": options.seed,
-            "recipe": options.recipe,
-            "topology": options.chosen.topology,
-            "parameters": found.parameters,
-            "multiply_accumulates": found.macs,
-            **({} if begun is None else {"start": begun.manifest.name, "start_sha256": begun.sha256}),
-            "teacher": options.teacher,
-            **({} if options.teacher == "none" else taught),
-            "sparsity": options.chosen.sparsity,
-            **({"pruning": options.chosen.pruning} if options.chosen.sparsity else {}),
-            "n_views": options.n_views,
-            "mixed_views": options.mixed_views,
-            **epochs,
-            "training_images": len(self.material.split.fitted),
-            "validation_images": len(self.material.split.validation),
-            **measured,
-            **self._zeros(with_softmax=kind != "hybrid"),
-            **{name: value for name, value in figures.items() if name not in (SECONDS, MADE_ON)},
-            "hours": hours(self.stages),
-            **made_by(self.stages),
-        }
-
-    def _zeros(self, with_softmax: bool) -> dict[str, float]:
-        """Shares of pruned weights: of the layers that are pruned, and of the whole network."""
-        if not self.student.pruned:
-            return {}
-        whole = zeros(self.student, whole=True, with_softmax=with_softmax)
-        return {"zeros": round(zeros(self.student), 6), "zeros_of_all": round(whole, 6)}
-
-    def student_text(self) -> str:
-        """The int8 student in words."""
-        options = self.options
-        teachers = f"{options.n_teachers} teachers" if options.n_teachers > 1 else "a teacher"
-        answering = "its start" if options.teacher == "start" else f"{teachers} ({options.teacher})"
-        taught = "labels alone" if options.teacher == "none" else f"{answering} and labels"
-        begun = "" if self.begun_as is None else f"begun as the network of {self.begun_as.manifest.name}, "
-        taught += ", also on mixtures of two images" if options.mixed_views else ""
-        share = zeros(self.student)
-        pruned = f", {share:.0%} of its inner layers' weights pruned" if self.student.pruned else ""
-        student = f"{options.dataset_name} by a student of topology {options.chosen.topology}"
-        return f"{student}, {begun}taught by {taught}{pruned}, int8"
-
-    def cnn_entry(self, layers: list[FloatLayer], head: str) -> dict[str, Any]:
-        """`cnn` of the manifest."""
-        sides = {"height": IMAGE_SIDE, "width": IMAGE_SIDE}
-        return {
-            "input": {"channels": self.options.channels, **sides, "offset": INPUT_OFFSET, "shift": 0},
-            "grey": not self.options.colour,
-            "head": head,
-            "layers": [to_manifest(layer) for layer in layers],
-        }
-
-    def dataset_entry(self, n_inputs: int) -> dict[str, Any]:
-        """`dataset` of the manifest."""
-        return {"name": self.options.dataset_name, "split": "test", "n_inputs": n_inputs, "n_classes": N_CLASSES}
 
 
 def _check_classes(labels: Tensor, least: int) -> None:
